@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/ident.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+/* The version 5 UUID of "urn:nestplan:1" in RFC 4122's URL namespace. */
+static const guint8 namespace_bytes[16] = {
+        0xc9, 0x90, 0xa4, 0x6e, 0xbd, 0x2d, 0x54, 0xeb, 0x87, 0xba, 0x2a, 0x4a, 0x09, 0xcb, 0xcc, 0x87,
+};
+
+/* Parts are joined by newlines, which no name contains, so that ("a", "bc") and ("ab", "c") differ. */
+static void checksum_parts(GChecksum *sum, const char *part, va_list parts)
+{
+	for (gboolean first = TRUE; part != NULL; part = va_arg(parts, const char *), first = FALSE) {
+		if (!first)
+			g_checksum_update(sum, (const guchar *)"\n", 1);
+		g_checksum_update(sum, (const guchar *)part, (gssize)strlen(part));
+	}
+}
+
+char *np_ident_uuid(const char *part, ...)
+{
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
+	g_checksum_update(sum, namespace_bytes, sizeof namespace_bytes);
+	va_list parts;
+	va_start(parts, part);
+	checksum_parts(sum, part, parts);
+	va_end(parts);
+
+	guint8 d[20];
+	gsize length = sizeof d;
+	g_checksum_get_digest(sum, d, &length);
+	d[6] = (guint8)((d[6] & 0x0f) | 0x50);
+	d[8] = (guint8)((d[8] & 0x3f) | 0x80);
+	return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", d[0], d[1], d[2],
+	                       d[3], d[4], d[5], d[6], d[7], d[8], d[9], d[10], d[11], d[12], d[13], d[14], d[15]);
+}
+
+char *np_ident_mac(const char *part, ...)
+{
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+	va_list parts;
+	va_start(parts, part);
+	checksum_parts(sum, part, parts);
+	va_end(parts);
+
+	guint8 d[32];
+	gsize length = sizeof d;
+	g_checksum_get_digest(sum, d, &length);
+	return g_strdup_printf("52:54:00:%02x:%02x:%02x", d[0], d[1], d[2]);
+}
+
+char *np_ident_sha256(const void *data, gssize length)
+{
+	gsize bytes = length < 0 ? strlen(data) : (gsize)length;
+	return g_compute_checksum_for_data(G_CHECKSUM_SHA256, data, bytes);
+}
+
+char *np_ident_short(unsigned digits, const char *part, ...)
+{
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+	va_list parts;
+	va_start(parts, part);
+	checksum_parts(sum, part, parts);
+	va_end(parts);
+	return g_strndup(g_checksum_get_string(sum), digits);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Quantities with units, as the lab file writes them. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+
+/* "512MiB", "8 GiB", "1TiB", "20GB" (10^9) to bytes. A unit is required. Returns false with a reason in *why (static). */
+bool np_size_parse(const char *text, guint64 *ret_bytes, const char **why);
+/* Shortest exact spelling with a binary unit: "8GiB", "1536MiB", else "…B". Caller frees. */
+char *np_size_format(guint64 bytes);
+/* For people: "812 MiB", "7.9 GiB". Caller frees. */
+char *np_size_human(guint64 bytes);
+
+/* "90s", "10m", "1h30m", "500ms" to milliseconds. A unit is required. */
+bool np_duration_parse(const char *text, guint64 *ret_ms, const char **why);
+/* "10m", "1h30m". Caller frees. */
+char *np_duration_format(guint64 ms);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <json-glib/json-glib.h>
+
+#include "base/error.h"
+#include "cli/cli.h"
+#include "run/lock.h"
+
+#define ROUNDS_MAX 66 /* levels at most, and one */
+
+static void print_plan(const np_plan *plan, const np_options *options)
+{
+	if (options->json) {
+		g_autofree char *json = np_plan_json(plan, false);
+		printf("{\"type\":\"plan\",\"plan\":%s}\n", json);
+		fflush(stdout);
+		return;
+	}
+	FILE *stream = plan->problems->len ? stderr : stdout;
+	g_autofree char *text = np_plan_render(plan, np_colour(stream, options));
+	if (!options->quiet || plan->problems->len)
+		fputs(text, stream);
+	fflush(stream);
+}
+
+/* A later round is asked about only when it does more than was agreed to: the first plan could not look inside. */
+static bool is_harmless(const np_plan *plan)
+{
+	for (guint i = 0; i < plan->changes->len; i++) {
+		const np_change *change = g_ptr_array_index(plan->changes, i);
+		if (change->action != NP_ACTION_CREATE && !change->start_only)
+			return false;
+	}
+	return true;
+}
+
+static void summarize(const np_options *options, const unsigned totals[3])
+{
+	if (options->json)
+		printf("{\"type\":\"summary\",\"added\":%u,\"changed\":%u,\"destroyed\":%u}\n", totals[0], totals[1], totals[2]);
+	else if (!options->quiet)
+		printf("\nApply complete: %u added, %u changed, %u destroyed.\n", totals[0], totals[1], totals[2]);
+}
+
+typedef struct {
+	np_context *context;
+	const np_options *options;
+	unsigned totals[3];
+} apply;
+
+/* One plan, agreed to and done. Sets *again when something could only be seen once a hypervisor is up. */
+static int apply_round(apply *a, unsigned round, bool *again, GError **error)
+{
+	if (!np_context_observe(a->context, error))
+		return NP_EXIT_FAILED;
+	g_autoptr(np_plan) plan = np_plan_make(a->context->lab, a->context->world);
+	bool empty = np_plan_is_empty(plan);
+	if (round == 0 || !empty || plan->problems->len)
+		print_plan(plan, a->options);
+	if (plan->problems->len)
+		return NP_EXIT_FAILED;
+	if (empty)
+		return NP_EXIT_OK;
+	if ((round == 0 || !is_harmless(plan)) && !np_confirm(a->options, "Do you want to make these changes?", error))
+		return NP_EXIT_FAILED;
+	if (!np_session_open_guests(a->context->session, true, error))
+		return NP_EXIT_FAILED;
+	int code = np_execute(a->context, a->options, plan, false);
+	a->totals[0] += plan->add;
+	a->totals[1] += plan->change;
+	a->totals[2] += plan->destroy;
+	*again = plan->deferred > 0;
+	return code;
+}
+
+static int apply_all(apply *a, GError **error)
+{
+	bool again = true;
+	int code = NP_EXIT_OK;
+	unsigned round = 0;
+	for (; again && code == NP_EXIT_OK && round < ROUNDS_MAX; round++) {
+		again = false;
+		code = apply_round(a, round, &again, error);
+	}
+	if (code == NP_EXIT_OK && (a->totals[0] || a->totals[1] || a->totals[2]))
+		summarize(a->options, a->totals);
+	return code;
+}
+
+int np_cmd_apply(const np_command *command G_GNUC_UNUSED, np_options *options)
+{
+	g_auto(np_context) context = {0};
+	g_autoptr(GError) error = NULL;
+	int code = np_context_load(&context, options);
+	if (code != NP_EXIT_OK)
+		return code;
+	np_interrupt_cancellable();
+	if (!np_context_resolve(&context, &error) || !np_context_connect(&context, options, &error)) {
+		np_complain(options, error);
+		return np_exit_code(error);
+	}
+	g_autoptr(np_lock) lock =
+		np_lock_acquire(context.session, context.lab->name, options->lock_timeout_ms, np_interrupt_cancellable(), &error);
+	if (lock) {
+		apply a = {.context = &context, .options = options};
+		code = apply_all(&a, &error);
+	}
+	g_clear_pointer(&lock, np_lock_release);
+	if (!error)
+		return code;
+	np_complain(options, error);
+	return np_exit_code(error);
+}

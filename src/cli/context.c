@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From options to a lab, a connection and a world: what most commands begin with. */
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/cli.h"
+#include "drivers/image/image.h"
+#include "world/observe.h"
+
+static const np_drivers drivers = {&np_libvirt, &np_kmod, &np_guestfs, &np_ssh, &np_image_files};
+
+void np_context_clear(np_context *context)
+{
+	np_world_free(context->world);
+	np_session_free(context->session);
+	np_lab_free(context->lab);
+	g_clear_pointer(&context->keys, g_ptr_array_unref);
+	*context = (np_context){0};
+}
+
+static const char *lab_file(const np_options *options)
+{
+	if (options->file)
+		return options->file;
+	return options->rest && options->rest[0] ? options->rest[0] : "lab.yaml";
+}
+
+int np_context_load(np_context *context, const np_options *options)
+{
+	g_autoptr(np_diags) diags = NULL;
+	g_autoptr(GError) error = NULL;
+	np_load_options load = {.variables = (const char *const *)options->vars};
+	context->lab = np_lab_load(lab_file(options), &load, &diags, &error);
+	if (diags && (diags->errors || diags->warnings) && !(options->quiet && !diags->errors)) {
+		g_autofree char *text = np_diags_render(diags, np_colour(stderr, options));
+		fputs(text, stderr);
+	}
+	if (error) {
+		np_complain(options, error);
+		return np_exit_code(error) == NP_EXIT_INVALID ? NP_EXIT_INVALID : NP_EXIT_FAILED;
+	}
+	return context->lab ? NP_EXIT_OK : NP_EXIT_INVALID;
+}
+
+static bool is_literal_key(const char *text)
+{
+	return g_str_has_prefix(text, "ssh-") || g_str_has_prefix(text, "ecdsa-") || g_str_has_prefix(text, "sk-");
+}
+
+/* A key file of the user, one key a line. */
+static bool read_keys(GPtrArray *keys, const np_lab *lab, const char *entry, GError **error)
+{
+	if (is_literal_key(entry)) {
+		g_ptr_array_add(keys, g_strdup(entry));
+		return true;
+	}
+	g_autofree char *home = entry[0] == '~' && entry[1] == '/' ? g_build_filename(g_get_home_dir(), entry + 2, NULL) : NULL;
+	g_autofree char *path = home ? g_strdup(home) : g_canonicalize_filename(entry, lab->folder);
+	g_autofree char *text = NULL;
+	g_autoptr(GError) local = NULL;
+	if (!g_file_get_contents(path, &text, NULL, &local)) {
+		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "access.authorized_keys: the key file '%s' cannot be read: %s.", path,
+		            local->message);
+		return false;
+	}
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line; line++)
+		if (is_literal_key(g_strstrip(*line)))
+			g_ptr_array_add(keys, g_strdup(*line));
+	return true;
+}
+
+static bool resolve_site(np_lab *lab, np_site *site, GError **error)
+{
+	g_auto(np_share) share = {0};
+	if (site->node && np_share_name(lab, site, &share)) {
+		g_free(site->share);
+		site->share = g_strdup(share.volume);
+	}
+	for (guint i = 0; i < site->nodes->len; i++) {
+		np_node *node = g_ptr_array_index(site->nodes, i);
+		g_free(node->inject_id);
+		node->inject_id = drivers.disk->inject_id(lab, node, error);
+		if (!node->inject_id || !resolve_site(lab, &node->site, error))
+			return false;
+	}
+	return true;
+}
+
+bool np_context_resolve(np_context *context, GError **error)
+{
+	np_lab *lab = context->lab;
+	for (guint i = 0; i < lab->images->len; i++)
+		if (!np_image_resolve(lab, g_ptr_array_index(lab->images, i), error))
+			return false;
+	context->keys = g_ptr_array_new_with_free_func(g_free);
+	for (guint i = 0; lab->access.authorized_keys && i < lab->access.authorized_keys->len; i++)
+		if (!read_keys(context->keys, lab, g_ptr_array_index(lab->access.authorized_keys, i), error))
+			return false;
+	g_ptr_array_add(context->keys, NULL);
+	return resolve_site(lab, &lab->site, error);
+}
+
+bool np_context_connect(np_context *context, const np_options *options, GError **error)
+{
+	if (options->connect) { /* the guests are reached through the same host */
+		g_free(context->lab->host.uri);
+		context->lab->host.uri = g_strdup(options->connect);
+	}
+	context->session = np_session_new(&drivers, context->lab, NULL, error);
+	return context->session != NULL;
+}
+
+bool np_context_observe(np_context *context, GError **error)
+{
+	if (!np_session_open_guests(context->session, false, error))
+		return false;
+	np_observe_options how = {.inside = true, .sysroot = "", .cancel = NULL};
+	g_clear_pointer(&context->world, np_world_free);
+	context->world = np_observe(context->session, context->lab, &how, error);
+	return context->world != NULL;
+}

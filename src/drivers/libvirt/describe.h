@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parsed descriptions of what a daemon has, and whose it is. */
+#pragma once
+#include "drivers/libvirt/conn.h"
+#include "drivers/libvirt/mark.h"
+
+/* Inactive XML; NULL without an error when the object is gone meanwhile. */
+xmlDoc *np_domain_describe(virDomainPtr domain, GError **error);
+xmlDoc *np_network_describe(virNetworkPtr network, GError **error);
+
+/* The domain or network of that name, when it carries the lab's mark. NULL without an error when it is missing;
+ * NP_ERROR_CLASH when it is foreign. */
+virDomainPtr np_domain_find(np_conn *conn, const char *lab, const char *name, GError **error);
+virNetworkPtr np_network_find(np_conn *conn, const char *lab, const char *name, GError **error);
+/* As np_domain_find, but a missing domain is NP_ERROR_NOT_FOUND. */
+virDomainPtr np_domain_need(np_conn *conn, const char *lab, const char *name, GError **error);
+
+GPtrArray *np_domain_list(np_conn *conn, GError **error);  /* of virDomainPtr */
+GPtrArray *np_network_list(np_conn *conn, GError **error); /* of virNetworkPtr; empty when the driver has no networks */

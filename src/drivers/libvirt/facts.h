@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "drivers/driver.h"
+
+bool np_facts_read(np_conn *conn, np_host_facts *ret, GError **error);

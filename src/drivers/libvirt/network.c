@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drivers/libvirt/network.h"
+
+#include "base/error.h"
+#include "drivers/libvirt/describe.h"
+#include "drivers/libvirt/network_read.h"
+#include "drivers/libvirt/network_xml.h"
+
+/* Sections of a network that libvirt changes while it runs. */
+static const struct {
+	int section;
+	const char *path;
+} hosts[] = {
+	{VIR_NETWORK_SECTION_IP_DHCP_HOST, "ip/dhcp/host"},
+	{VIR_NETWORK_SECTION_DNS_HOST, "dns/host"},
+};
+
+static bool fail(np_conn *conn, virNetworkPtr vir, const char *what, GError **error)
+{
+	np_virt_error(error, NP_ERROR_FAILED, "Network '%s' cannot be %s at %s", virNetworkGetName(vir), what,
+	              conn->uri);
+	return false;
+}
+
+/* What identifies a host entry, whatever the order of its attributes. */
+static char *host_key(xmlNode *host)
+{
+	g_autofree char *mac = np_xml_get(host, "@mac");
+	g_autofree char *ip = np_xml_get(host, "@ip");
+	g_autofree char *name = np_xml_get(host, "@name|hostname");
+	return g_strjoin("|", mac ? mac : "", ip ? ip : "", name ? name : "", NULL);
+}
+
+static GHashTable *host_keys(xmlNode *root, const char *path)
+{
+	GHashTable *keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GPtrArray) found = np_xml_find(root, path);
+	for (guint i = 0; i < found->len; i++)
+		g_hash_table_insert(keys, host_key(g_ptr_array_index(found, i)), g_ptr_array_index(found, i));
+	return keys;
+}
+
+/* Applies `command` to the live network for each host that is in `these` and not in `those`. */
+static bool update_hosts(virNetworkPtr vir, int section, virNetworkUpdateCommand command, GHashTable *these,
+                         GHashTable *those)
+{
+	GHashTableIter iter;
+	gpointer key, element;
+	g_hash_table_iter_init(&iter, these);
+	while (g_hash_table_iter_next(&iter, &key, &element)) {
+		if (g_hash_table_contains(those, key))
+			continue;
+		g_autofree char *xml = np_xml_format_node(element);
+		if (virNetworkUpdate(vir, command, (unsigned)section, -1, xml, VIR_NETWORK_UPDATE_AFFECT_LIVE) < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool sync_hosts(virNetworkPtr vir, xmlNode *live, xmlNode *wanted)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(hosts); i++) {
+		g_autoptr(GHashTable) is = host_keys(live, hosts[i].path);
+		g_autoptr(GHashTable) be = host_keys(wanted, hosts[i].path);
+		if (!update_hosts(vir, hosts[i].section, VIR_NETWORK_UPDATE_COMMAND_DELETE, is, be) ||
+		    !update_hosts(vir, hosts[i].section, VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, be, is))
+			return false;
+	}
+	return true;
+}
+
+/* True when the two differ in more than their hosts. */
+static bool differs(xmlNode *live, xmlNode *wanted)
+{
+	g_autoptr(np_seen_network) a = np_network_read(live, NULL);
+	g_autoptr(np_seen_network) b = np_network_read(wanted, NULL);
+	const np_network *x = a->network, *y = b->network;
+	return x->mode != y->mode || x->cidr.base != y->cidr.base || x->cidr.prefix != y->cidr.prefix ||
+	       x->mtu != y->mtu || x->gateway != y->gateway || !x->dhcp != !y->dhcp ||
+	       g_strcmp0(x->device, y->device) != 0;
+}
+
+/* A running network gets new hosts while it runs; for anything else it is started anew. */
+static bool bring_up_to_date(np_conn *conn, virNetworkPtr vir, const char *wanted, GError **error)
+{
+	char *text = virNetworkGetXMLDesc(vir, 0);
+	if (!text)
+		return fail(conn, vir, "read", error);
+	g_autoptr(xmlDoc) live = np_xml_parse(text, virNetworkGetName(vir), error);
+	free(text);
+	g_autoptr(xmlDoc) doc = live ? np_xml_parse(wanted, virNetworkGetName(vir), error) : NULL;
+	if (!doc)
+		return false;
+	if (differs(xmlDocGetRootElement(live), xmlDocGetRootElement(doc)))
+		return virNetworkDestroy(vir) == 0 || fail(conn, vir, "stopped", error);
+	return sync_hosts(vir, xmlDocGetRootElement(live), xmlDocGetRootElement(doc)) ||
+	       fail(conn, vir, "given its hosts", error);
+}
+
+bool np_network_ensure(np_conn *conn, const np_lab *lab, const np_network *network, GError **error)
+{
+	GError *local = NULL;
+	g_autoptr(virNetwork) old = np_network_find(conn, lab->name, network->libvirt_name, &local);
+	if (local) {
+		g_propagate_error(error, local);
+		return false;
+	}
+	g_autofree char *xml = np_network_xml(lab, network);
+	g_autoptr(virNetwork) vir = virNetworkDefineXML(conn->vir, xml);
+	if (!vir) {
+		np_virt_error(error, NP_ERROR_FAILED, "Network '%s' cannot be defined at %s", network->libvirt_name,
+		              conn->uri);
+		return false;
+	}
+	if (virNetworkSetAutostart(vir, 1) < 0)
+		return fail(conn, vir, "set to start by itself", error);
+	if (old && virNetworkIsActive(vir) == 1 && !bring_up_to_date(conn, vir, xml, error))
+		return false;
+	if (virNetworkIsActive(vir) == 1 || virNetworkCreate(vir) == 0)
+		return true;
+	return fail(conn, vir, "started", error);
+}
+
+bool np_network_delete(np_conn *conn, const char *lab, const char *libvirt_name, GError **error)
+{
+	GError *local = NULL;
+	g_autoptr(virNetwork) vir = np_network_find(conn, lab, libvirt_name, &local);
+	if (!vir) {
+		if (local)
+			g_propagate_error(error, local);
+		return !local;
+	}
+	if (virNetworkIsActive(vir) == 1 && virNetworkDestroy(vir) < 0)
+		return fail(conn, vir, "stopped", error);
+	if (virNetworkUndefine(vir) < 0 && !np_virt_error_is(VIR_ERR_NO_NETWORK))
+		return fail(conn, vir, "removed", error);
+	return true;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drivers/libvirt/network_read.h"
+
+#include <string.h>
+
+#include "drivers/libvirt/names.h"
+
+static int read_mode(xmlNode *root)
+{
+	g_autofree char *mode = np_xml_get(root, "forward/@mode");
+	if (!mode)
+		return np_xml_has(root, "forward") ? NP_NET_NAT : NP_NET_ISOLATED;
+	for (int i = 0; np_net_mode_names[i]; i++)
+		if (strcmp(np_net_mode_names[i], mode) == 0)
+			return i;
+	return NP_NET_BRIDGE;
+}
+
+static void read_cidr(xmlNode *root, np_network *network)
+{
+	g_autofree char *address = np_xml_get(root, "ip[not(@family='ipv6')]/@address");
+	g_autofree char *netmask = np_xml_get(root, "ip[not(@family='ipv6')]/@netmask");
+	np_ip mask = 0;
+	if (!address || !np_ip_parse(address, &network->gateway))
+		return;
+	network->cidr.prefix = (unsigned)np_xml_get_uint(root, "ip[not(@family='ipv6')]/@prefix");
+	if (netmask && np_ip_parse(netmask, &mask))
+		network->cidr.prefix = (unsigned)__builtin_popcount(mask);
+	network->cidr.base = network->gateway & np_cidr_netmask(network->cidr);
+}
+
+static void read_bridge(xmlNode *root, const np_mark *mark, np_network *network)
+{
+	network->device = np_xml_get(root, "bridge/@name");
+	if (network->mode != NP_NET_BRIDGE)
+		return;
+	/* A bridge over a NIC was made for the network; without one the lab file names it. */
+	if (mark && mark->nic) {
+		network->nic = g_strdup(mark->nic);
+		np_object_mark(&np_network_kind, &network->base, "nic");
+	} else {
+		network->bridge = g_strdup(network->device);
+		np_object_mark(&np_network_kind, &network->base, "bridge");
+	}
+}
+
+np_seen_network *np_network_read(xmlNode *root, const np_mark *mark)
+{
+	np_seen_network *seen = np_seen_network_new();
+	np_network *network = seen->network;
+	network->libvirt_name = np_xml_get(root, "name");
+	g_free(network->base.name);
+	network->base.name = g_strdup(mark ? np_name_in_lab(mark->lab, network->libvirt_name) : network->libvirt_name);
+	network->uuid = np_xml_get(root, "uuid");
+	network->address = g_strdup(mark ? mark->address : NULL);
+	network->mode = read_mode(root);
+	read_cidr(root, network);
+	network->dhcp = np_xml_has(root, "ip/dhcp");
+	network->mtu = np_xml_get_uint(root, "mtu/@size");
+	read_bridge(root, mark, network);
+	static const char *const observed[] = {"cidr", "mode", "dhcp", "mtu"};
+	for (unsigned i = 0; i < G_N_ELEMENTS(observed); i++)
+		np_object_mark(&np_network_kind, &network->base, observed[i]);
+	return seen;
+}

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "drivers/libvirt/mark.h"
+
+/* The network that libvirt's XML describes; `mark` NULL: a foreign one, with its whole name. Pure. */
+np_seen_network *np_network_read(xmlNode *root, const np_mark *mark);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is at one site: the lab's own objects, and the names that others use. */
+#include "drivers/libvirt/observe.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "drivers/libvirt/describe.h"
+#include "drivers/libvirt/domain_read.h"
+#include "drivers/libvirt/names.h"
+#include "drivers/libvirt/network_read.h"
+#include "drivers/libvirt/pool.h"
+
+static np_power read_power(virDomainPtr domain)
+{
+	int state = VIR_DOMAIN_SHUTOFF;
+	(void)virDomainGetState(domain, &state, NULL, 0);
+	switch (state) {
+	case VIR_DOMAIN_RUNNING:
+	case VIR_DOMAIN_BLOCKED:
+	case VIR_DOMAIN_SHUTDOWN:
+	case VIR_DOMAIN_PMSUSPENDED: return NP_POWER_RUNNING;
+	case VIR_DOMAIN_PAUSED: return NP_POWER_PAUSED;
+	case VIR_DOMAIN_CRASHED: return NP_POWER_CRASHED;
+	default: return NP_POWER_OFF;
+	}
+}
+
+static bool is_wanted(const np_mark *mark, const char *lab)
+{
+	return mark->lab && (!lab || strcmp(mark->lab, lab) == 0);
+}
+
+static void add_foreign(np_seen_site *site, const char *kind, const char *name)
+{
+	if (name)
+		g_hash_table_add(site->foreign, g_strdup_printf("%s %s", kind, name));
+}
+
+static bool observe_domain(virDomainPtr domain, const char *lab, np_seen_site *site, GError **error)
+{
+	g_autoptr(GError) local = NULL;
+	g_autoptr(xmlDoc) doc = np_domain_describe(domain, &local);
+	if (!doc) {
+		if (local)
+			g_propagate_error(error, g_error_copy(local));
+		return !local;
+	}
+	xmlNode *root = xmlDocGetRootElement(doc);
+	g_auto(np_mark) mark = {0};
+	(void)np_mark_read(root, &mark);
+	if (!is_wanted(&mark, lab)) {
+		add_foreign(site, "domain", virDomainGetName(domain));
+		return true;
+	}
+	np_seen_node *seen = np_domain_read(root, &mark);
+	seen->power = read_power(domain);
+	g_ptr_array_add(site->nodes, seen);
+	return true;
+}
+
+static bool observe_network(virNetworkPtr network, const char *lab, np_seen_site *site, GError **error)
+{
+	g_autoptr(GError) local = NULL;
+	g_autoptr(xmlDoc) doc = np_network_describe(network, &local);
+	if (!doc) {
+		if (local)
+			g_propagate_error(error, g_error_copy(local));
+		return !local;
+	}
+	xmlNode *root = xmlDocGetRootElement(doc);
+	g_auto(np_mark) mark = {0};
+	(void)np_mark_read(root, &mark);
+	if (!is_wanted(&mark, lab)) {
+		g_autofree char *device = np_xml_get(root, "bridge/@name");
+		add_foreign(site, "network", virNetworkGetName(network));
+		/* A bridge that a network only uses belongs to the site, not to that network. */
+		if (!np_xml_has(root, "forward[@mode='bridge']"))
+			add_foreign(site, "device", device);
+		return true;
+	}
+	np_seen_network *seen = np_network_read(root, &mark);
+	seen->active = virNetworkIsActive(network) == 1;
+	g_ptr_array_add(site->networks, seen);
+	return true;
+}
+
+static void set_sizes(np_seen_site *site, GPtrArray *volumes)
+{
+	g_autoptr(GHashTable) sizes = g_hash_table_new(g_str_hash, g_str_equal);
+	for (guint i = 0; i < volumes->len; i++) {
+		np_volume_info *info = g_ptr_array_index(volumes, i);
+		g_hash_table_insert(sizes, info->name, info);
+		g_hash_table_add(site->volumes, g_strdup(info->name));
+	}
+	for (guint i = 0; i < site->nodes->len; i++) {
+		const np_node *node = ((np_seen_node *)g_ptr_array_index(site->nodes, i))->node;
+		for (guint j = 0; j < node->disks->len; j++) {
+			np_disk *disk = g_ptr_array_index(node->disks, j);
+			g_autofree char *volume = np_volume_name(node->base.name, disk->base.name);
+			const np_volume_info *info = g_hash_table_lookup(sizes, volume);
+			if (!info)
+				continue;
+			disk->size = info->capacity;
+			np_object_mark(&np_disk_kind, &disk->base, "size");
+		}
+	}
+}
+
+/* One listing for all the disks of the site; of every lab at once the sizes are not looked up. */
+static bool observe_volumes(np_conn *conn, const char *lab, np_seen_site *site, GError **error)
+{
+	if (!lab)
+		return true;
+	g_autofree char *pool = np_pool_name(lab);
+	g_autoptr(GPtrArray) volumes = np_volumes_read(conn, pool, false, &site->pool, error);
+	if (!volumes)
+		return false;
+	set_sizes(site, volumes);
+	return true;
+}
+
+static int compare_nodes(gconstpointer a, gconstpointer b)
+{
+	const np_seen_node *const *x = a, *const *y = b;
+	return strcmp((*x)->node->libvirt_name, (*y)->node->libvirt_name);
+}
+
+static int compare_networks(gconstpointer a, gconstpointer b)
+{
+	const np_seen_network *const *x = a, *const *y = b;
+	return strcmp((*x)->network->libvirt_name, (*y)->network->libvirt_name);
+}
+
+bool np_observe_read(np_conn *conn, const char *lab, np_seen_site *site, GError **error)
+{
+	g_autoptr(GPtrArray) domains = np_domain_list(conn, error);
+	g_autoptr(GPtrArray) networks = domains ? np_network_list(conn, error) : NULL;
+	if (!networks)
+		return false;
+	for (guint i = 0; i < domains->len; i++)
+		if (!observe_domain(g_ptr_array_index(domains, i), lab, site, error))
+			return false;
+	for (guint i = 0; i < networks->len; i++)
+		if (!observe_network(g_ptr_array_index(networks, i), lab, site, error))
+			return false;
+	/* libvirt lists in the order of a hash table. */
+	g_ptr_array_sort(site->nodes, compare_nodes);
+	g_ptr_array_sort(site->networks, compare_networks);
+	return observe_volumes(conn, lab, site, error);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of a domain: asked for, waited for by event, and forced after a time. */
+#include "base/error.h"
+#include "drivers/libvirt/describe.h"
+#include "drivers/libvirt/domain.h"
+
+/* A guest that is still booting does not hear the power button, so it is pressed again. */
+#define PRESS_AGAIN_US (10 * G_USEC_PER_SEC)
+
+typedef struct {
+	gatomicrefcount
+	        refs; /* the waiter's and the callback's; libvirt drops the latter some time after deregistration */
+	GMutex lock;
+	GCond cond;
+	bool stopped, cancelled;
+} waiter;
+
+static waiter *waiter_new(void)
+{
+	waiter *wait = g_new0(waiter, 1);
+	g_atomic_ref_count_init(&wait->refs);
+	g_mutex_init(&wait->lock);
+	g_cond_init(&wait->cond);
+	return wait;
+}
+
+static void waiter_unref(gpointer data)
+{
+	waiter *wait = data;
+	if (!g_atomic_ref_count_dec(&wait->refs))
+		return;
+	g_mutex_clear(&wait->lock);
+	g_cond_clear(&wait->cond);
+	g_free(wait);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(waiter, waiter_unref)
+
+static int on_lifecycle(virConnectPtr vir, virDomainPtr domain, int event, int detail, void *data)
+{
+	(void)vir;
+	(void)domain;
+	(void)detail;
+	waiter *wait = data;
+	if (event != VIR_DOMAIN_EVENT_STOPPED && event != VIR_DOMAIN_EVENT_UNDEFINED &&
+	    event != VIR_DOMAIN_EVENT_CRASHED)
+		return 0;
+	g_mutex_lock(&wait->lock);
+	wait->stopped = true;
+	g_cond_signal(&wait->cond);
+	g_mutex_unlock(&wait->lock);
+	return 0;
+}
+
+static void on_cancel(GCancellable *cancel, gpointer data)
+{
+	(void)cancel;
+	waiter *wait = data;
+	g_mutex_lock(&wait->lock);
+	wait->cancelled = true;
+	g_cond_signal(&wait->cond);
+	g_mutex_unlock(&wait->lock);
+}
+
+/* Until it stopped, was cancelled, or `until` passed. */
+static void wait_until(waiter *wait, gint64 until)
+{
+	g_mutex_lock(&wait->lock);
+	while (!wait->stopped && !wait->cancelled && g_cond_wait_until(&wait->cond, &wait->lock, until))
+		;
+	g_mutex_unlock(&wait->lock);
+}
+
+static bool is_cancelled(waiter *wait)
+{
+	g_mutex_lock(&wait->lock);
+	bool cancelled = wait->cancelled;
+	g_mutex_unlock(&wait->lock);
+	return cancelled;
+}
+
+/* Without flags libvirt asks the guest agent when it is connected, else it presses the ACPI button. */
+static void ask(virDomainPtr domain, waiter *wait, gint64 deadline)
+{
+	while (virDomainIsActive(domain) == 1 && !is_cancelled(wait)) {
+		gint64 now = g_get_monotonic_time();
+		/* A guest that cannot be asked is waited for all the same: it may be on its way down. */
+		if (now >= deadline)
+			return;
+		(void)virDomainShutdown(domain);
+		wait_until(wait, MIN(deadline, g_get_monotonic_time() + PRESS_AGAIN_US));
+	}
+}
+
+static void shut_down(np_conn *conn, virDomainPtr domain, guint64 timeout_ms, GCancellable *cancel)
+{
+	gint64 deadline = g_get_monotonic_time() + (gint64)MIN(timeout_ms, G_MAXINT32) * 1000;
+	g_autoptr(waiter) wait = waiter_new();
+	g_atomic_ref_count_inc(&wait->refs);
+	int id = virConnectDomainEventRegisterAny(conn->vir, domain, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+	                                          VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), wait, waiter_unref);
+	if (id < 0)
+		waiter_unref(wait);
+	gulong handler = cancel ? g_cancellable_connect(cancel, G_CALLBACK(on_cancel), wait, NULL) : 0;
+	ask(domain, wait, deadline);
+	if (handler)
+		g_cancellable_disconnect(cancel, handler);
+	if (id >= 0)
+		(void)virConnectDomainEventDeregisterAny(conn->vir, id);
+}
+
+static bool cut_power(np_conn *conn, virDomainPtr domain, GError **error)
+{
+	/* It may have ended by itself just before: then the operation is not valid any more. */
+	if (virDomainDestroy(domain) == 0 || np_virt_error_is(VIR_ERR_OPERATION_INVALID) ||
+	    np_virt_error_is(VIR_ERR_NO_DOMAIN))
+		return true;
+	np_virt_error(error, NP_ERROR_FAILED, "Domain '%s' cannot be stopped at %s", virDomainGetName(domain),
+	              conn->uri);
+	return false;
+}
+
+bool np_domain_stop(np_conn *conn, const char *lab, const char *libvirt_name, guint64 timeout_ms, GCancellable *cancel,
+                    GError **error)
+{
+	GError *local = NULL;
+	g_autoptr(virDomain) domain = np_domain_find(conn, lab, libvirt_name, &local);
+	if (!domain) {
+		if (local)
+			g_propagate_error(error, local);
+		return !local;
+	}
+	if (virDomainIsActive(domain) == 0)
+		return true;
+	if (timeout_ms > 0)
+		shut_down(conn, domain, timeout_ms, cancel);
+	if (g_cancellable_is_cancelled(cancel)) {
+		g_set_error(error, NP_ERROR, NP_ERROR_CANCELLED, "The wait for domain '%s' to stop was cancelled.",
+		            libvirt_name);
+		return false;
+	}
+	return virDomainIsActive(domain) == 0 || cut_power(conn, domain, error);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drivers/libvirt/volume.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "drivers/libvirt/names.h"
+#include "drivers/libvirt/pool.h"
+#include "drivers/libvirt/xml.h"
+
+void np_volume_info_free(np_volume_info *info)
+{
+	if (!info)
+		return;
+	g_free(info->name);
+	g_free(info->backing);
+	g_free(info);
+}
+
+/* Images are read by the domains of every lab; a disk gets its owner from libvirt when its domain starts. */
+static const char *volume_mode(virStoragePoolPtr pool)
+{
+	return strcmp(virStoragePoolGetName(pool), NP_POOL_IMAGES) == 0 ? "0644" : "0600";
+}
+
+static char *volume_xml(virStoragePoolPtr pool, const char *name, const char *format, guint64 capacity)
+{
+	g_autoptr(xmlDoc) doc = np_xml_new("volume");
+	xmlNode *root = xmlDocGetRootElement(doc);
+	g_autofree char *bytes = g_strdup_printf("%" G_GUINT64_FORMAT, capacity);
+	np_xml_add_text(root, "name", name);
+	np_xml_attr(np_xml_add_text(root, "capacity", bytes), "unit", "bytes");
+	np_xml_attr(np_xml_add_text(root, "allocation", "0"), "unit", "bytes");
+	xmlNode *target = np_xml_add(root, "target", NULL);
+	np_xml_add(target, "format", "type", format, NULL);
+	np_xml_add_text(np_xml_add(target, "permissions", NULL), "mode", volume_mode(pool));
+	return np_xml_format(doc);
+}
+
+virStorageVolPtr np_volume_make(np_conn *conn, virStoragePoolPtr pool, const char *name, const char *format,
+                                guint64 capacity, GError **error)
+{
+	g_autofree char *xml = volume_xml(pool, name, format, capacity);
+	virStorageVolPtr volume = virStorageVolCreateXML(pool, xml, 0);
+	if (volume)
+		return volume;
+	GError *local = NULL;
+	bool exists = np_virt_error_is(VIR_ERR_STORAGE_VOL_EXIST);
+	np_virt_error(&local, NP_ERROR_FAILED, "Volume '%s' cannot be created in pool '%s' at %s", name,
+	              virStoragePoolGetName(pool), conn->uri);
+	/* The test driver has no code of its own for it. */
+	if (exists || np_volume_exists(pool, name))
+		local->code = NP_ERROR_CLASH;
+	g_propagate_error(error, local);
+	return NULL;
+}
+
+bool np_volume_exists(virStoragePoolPtr pool, const char *name)
+{
+	g_autoptr(virStorageVol) volume = virStorageVolLookupByName(pool, name);
+	return volume != NULL;
+}
+
+bool np_volume_drop(np_conn *conn, virStoragePoolPtr pool, const char *name, GError **error)
+{
+	g_autoptr(virStorageVol) volume = virStorageVolLookupByName(pool, name);
+	if ((volume && virStorageVolDelete(volume, 0) == 0) || np_virt_error_is(VIR_ERR_NO_STORAGE_VOL))
+		return true;
+	np_virt_error(error, NP_ERROR_FAILED, "Volume '%s' cannot be deleted from pool '%s' at %s", name,
+	              virStoragePoolGetName(pool), conn->uri);
+	return false;
+}
+
+static GPtrArray *list_volumes(np_conn *conn, virStoragePoolPtr pool, GError **error)
+{
+	virStorageVolPtr *list = NULL;
+	int count = virStoragePoolListAllVolumes(pool, &list, 0);
+	if (count < 0) {
+		np_virt_error(error, NP_ERROR_FAILED, "The volumes of pool '%s' cannot be listed at %s",
+		              virStoragePoolGetName(pool), conn->uri);
+		return NULL;
+	}
+	return np_virt_list(list, count, (GDestroyNotify)(void (*)(void))virStorageVolFree);
+}
+
+static int compare_names(gconstpointer a, gconstpointer b)
+{
+	const char *const *x = a, *const *y = b;
+	return strcmp(*x, *y);
+}
+
+GPtrArray *np_volume_markers(np_conn *conn, virStoragePoolPtr pool, const char *name, GError **error)
+{
+	g_autoptr(GPtrArray) handles = list_volumes(conn, pool, error);
+	if (!handles)
+		return NULL;
+	GPtrArray *markers = g_ptr_array_new_with_free_func(g_free);
+	for (guint i = 0; i < handles->len; i++) {
+		const char *marker = virStorageVolGetName(g_ptr_array_index(handles, i));
+		g_autofree char *marked = np_volume_of_marker(marker);
+		if (g_strcmp0(marked, name) == 0)
+			g_ptr_array_add(markers, g_strdup(marker));
+	}
+	g_ptr_array_sort(markers, compare_names);
+	return markers;
+}
+
+bool np_volume_clear(np_conn *conn, virStoragePoolPtr pool, const char *name, GError **error)
+{
+	g_autoptr(GPtrArray) markers = np_volume_markers(conn, pool, name, error);
+	if (!markers || !np_volume_drop(conn, pool, name, error))
+		return false;
+	for (guint i = 0; i < markers->len; i++)
+		if (!np_volume_drop(conn, pool, g_ptr_array_index(markers, i), error))
+			return false;
+	return true;
+}
+
+bool np_volume_create(np_conn *conn, const char *pool_name, const char *name, const char *format, guint64 capacity,
+                      GError **error)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(np_conn_pool_lock(conn, pool_name));
+	g_autoptr(virStoragePool) pool = np_pool_need(conn, pool_name, error);
+	g_autoptr(virStorageVol) volume = pool ? np_volume_make(conn, pool, name, format, capacity, error) : NULL;
+	return volume != NULL;
+}
+
+bool np_volume_delete(np_conn *conn, const char *pool_name, const char *name, GError **error)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(np_conn_pool_lock(conn, pool_name));
+	GError *local = NULL;
+	g_autoptr(virStoragePool) pool = np_pool_find(conn, pool_name, &local);
+	if (!pool) {
+		if (local)
+			g_propagate_error(error, local);
+		return !local;
+	}
+	return np_volume_clear(conn, pool, name, error);
+}
+
+static char *read_backing(virStorageVolPtr volume)
+{
+	char *text = virStorageVolGetXMLDesc(volume, 0);
+	g_autoptr(xmlDoc) doc = text ? np_xml_parse(text, virStorageVolGetName(volume), NULL) : NULL;
+	free(text);
+	return doc ? np_xml_get(xmlDocGetRootElement(doc), "backingStore/path") : NULL;
+}
+
+/* Names that are not to be listed: of markers, and of what they mark. */
+static GHashTable *hidden_names(GPtrArray *handles)
+{
+	GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (guint i = 0; i < handles->len; i++) {
+		const char *name = virStorageVolGetName(g_ptr_array_index(handles, i));
+		char *marked = np_volume_of_marker(name);
+		if (!marked)
+			continue;
+		g_hash_table_add(names, g_strdup(name));
+		g_hash_table_add(names, marked);
+	}
+	return names;
+}
+
+static GPtrArray *read_infos(GPtrArray *handles, bool backing)
+{
+	GPtrArray *infos = g_ptr_array_new_with_free_func((GDestroyNotify)np_volume_info_free);
+	g_autoptr(GHashTable) hidden = hidden_names(handles);
+	for (guint i = 0; i < handles->len; i++) {
+		virStorageVolPtr volume = g_ptr_array_index(handles, i);
+		virStorageVolInfo sizes;
+		/* One that is gone meanwhile is left out. */
+		if (g_hash_table_contains(hidden, virStorageVolGetName(volume)) ||
+		    virStorageVolGetInfo(volume, &sizes) < 0)
+			continue;
+		np_volume_info *info = g_new0(np_volume_info, 1);
+		info->name = g_strdup(virStorageVolGetName(volume));
+		info->capacity = sizes.capacity;
+		info->allocation = sizes.allocation;
+		info->backing = backing ? read_backing(volume) : NULL;
+		g_ptr_array_add(infos, info);
+	}
+	return infos;
+}
+
+GPtrArray *np_volumes_read(np_conn *conn, const char *name, bool backing, bool *exists, GError **error)
+{
+	GError *local = NULL;
+	g_autoptr(virStoragePool) pool = np_pool_find(conn, name, &local);
+	if (exists)
+		*exists = pool != NULL;
+	if (local) {
+		g_propagate_error(error, local);
+		return NULL;
+	}
+	if (!pool)
+		return g_ptr_array_new_with_free_func((GDestroyNotify)np_volume_info_free);
+	g_autoptr(GPtrArray) handles = list_volumes(conn, pool, error);
+	return handles ? read_infos(handles, backing) : NULL;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "drivers/libvirt/conn.h"
+
+bool np_volume_create(np_conn *conn, const char *pool, const char *name, const char *format, guint64 capacity,
+                      GError **error);
+bool np_volume_delete(np_conn *conn, const char *pool, const char *name, GError **error);
+
+/* The parts of an upload. The caller holds the pool's lock. */
+virStorageVolPtr np_volume_make(np_conn *conn, virStoragePoolPtr pool, const char *name, const char *format,
+                                guint64 capacity, GError **error);
+/* Deletes a volume; a missing one is no error. */
+bool np_volume_drop(np_conn *conn, virStoragePoolPtr pool, const char *name, GError **error);
+bool np_volume_exists(virStoragePoolPtr pool, const char *name);
+/* Names of the volumes that mark this one as incomplete, sorted; NULL on an error. */
+GPtrArray *np_volume_markers(np_conn *conn, virStoragePoolPtr pool, const char *name, GError **error);
+/* Deletes the volume, then what marks it: an incomplete one must never look complete. */
+bool np_volume_clear(np_conn *conn, virStoragePoolPtr pool, const char *name, GError **error);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Addresses of NICs. They depend on names alone as far as they do not collide, so nodes that come and go move no
+ * others. */
+#include <string.h>
+
+#include "base/ident.h"
+#include "lab/complete.h"
+
+typedef struct {
+	np_lab *lab;
+	np_diags *diags;
+	GHashTable *segments; /* const np_network* → GHashTable of np_ip → const np_node* */
+	GHashTable *macs;     /* set, borrowed */
+	GHashTable *full;     /* set of segments reported as full */
+} allocator;
+
+const np_network *np_network_segment(const np_site *site, const np_network *network)
+{
+	const np_node *node = site->node;
+	if (network->mode != NP_NET_BRIDGE || network->nic == NULL || node == NULL)
+		return network;
+	const np_nic *nic = np_map_find(node->nics, network->nic);
+	const np_network *outer = nic ? np_nic_network(node, nic) : NULL;
+	return outer ? np_network_segment(node->parent, outer) : network;
+}
+
+gboolean np_network_static_range(const np_network *network, np_ip *ret_first, np_ip *ret_last)
+{
+	np_ip first, last;
+	if (network->cidr.prefix < 2 || network->cidr.prefix > 30)
+		return FALSE;
+	*ret_first = network->cidr.base + 2;
+	*ret_last = np_network_dhcp_range(network, &first, &last) ? first - 1 : np_cidr_broadcast(network->cidr) - 1;
+	return TRUE;
+}
+
+static GHashTable *segment_taken(allocator *a, const np_network *segment)
+{
+	GHashTable *taken = g_hash_table_lookup(a->segments, segment);
+	if (taken == NULL) {
+		taken = g_hash_table_new(NULL, NULL);
+		g_hash_table_insert(a->segments, (gpointer)segment, taken);
+	}
+	return taken;
+}
+
+/* With count, one address written for all is that of the first node; the others follow it. An address made with
+ * ${node.index} differs already. */
+static void counted_shift(np_node *node, guint position, np_nic *nic)
+{
+	if (nic->address == 0 || node->index < 2 || position + 1 < node->index)
+		return;
+	const np_node *first = node->parent->nodes->pdata[position + 1 - node->index];
+	const np_nic *first_nic = np_map_find(first->nics, nic->base.name);
+	if (first_nic != NULL && nic->address != 0 && first_nic->address == nic->address)
+		nic->address += node->index - 1;
+}
+
+static void explicit_reserve(allocator *a, np_node *node, np_nic *nic)
+{
+	if (nic->mac != NULL)
+		g_hash_table_add(a->macs, nic->mac);
+	const np_network *network = np_nic_network(node, nic);
+	if (nic->address == 0 || network == NULL)
+		return;
+	GHashTable *taken = segment_taken(a, np_network_segment(node->parent, network));
+	const np_node *other = g_hash_table_lookup(taken, GUINT_TO_POINTER(nic->address));
+	g_autofree char *address = np_ip_format(nic->address);
+	if (other == NULL)
+		g_hash_table_insert(taken, GUINT_TO_POINTER(nic->address), node);
+	else
+		np_diags_error(a->diags, np_object_at(&np_nic_kind, &nic->base, "address"), NULL,
+		               "address %s of node '%s' is already that of node '%s'", address, node->address,
+		               other->address);
+}
+
+static void site_reserve(allocator *a, np_site *site)
+{
+	for (guint i = 0; i < site->nodes->len; i++) {
+		np_node *node = site->nodes->pdata[i];
+		for (guint k = 0; k < node->nics->len; k++) {
+			counted_shift(node, i, node->nics->pdata[k]);
+			explicit_reserve(a, node, node->nics->pdata[k]);
+		}
+		site_reserve(a, &node->site);
+	}
+}
+
+static void mac_derive(allocator *a, const np_node *node, np_nic *nic)
+{
+	const char *lab = a->lab->name, *name = nic->base.name;
+	nic->mac = np_ident_mac(lab, "mac", node->address, name, NULL);
+	/* 24 bits: in a lab of thousands of nodes some do collide. */
+	for (unsigned i = 1; g_hash_table_contains(a->macs, nic->mac); i++) {
+		g_autofree char *attempt = g_strdup_printf("%u", i);
+		g_free(nic->mac);
+		nic->mac = np_ident_mac(lab, "mac", node->address, name, attempt, NULL);
+	}
+	g_hash_table_add(a->macs, nic->mac);
+}
+
+static void full_report(allocator *a, const np_node *node, const np_nic *nic, const np_network *network)
+{
+	g_autofree char *range = np_cidr_format(network->cidr);
+	if (!g_hash_table_add(a->full, (gpointer)network))
+		return;
+	np_diags_error(a->diags, nic->base.pos, "make the network's range larger",
+	               "%s (%s) has no address left for node '%s'", network->address, range, node->address);
+}
+
+static void address_derive(allocator *a, const np_node *node, np_nic *nic)
+{
+	const np_network *network = np_nic_network(node, nic);
+	np_ip first, last;
+	if (network == NULL || !np_cidr_is_set(network->cidr))
+		return;
+	const np_network *segment = np_network_segment(node->parent, network);
+	/* On a shared wire the segment's DHCP server is the one to keep clear of. */
+	const np_network *range = np_cidr_is_set(segment->cidr) && segment->cidr.base == network->cidr.base &&
+	                                          segment->cidr.prefix == network->cidr.prefix
+	                                  ? segment
+	                                  : network;
+	if (!np_network_static_range(range, &first, &last) || g_hash_table_contains(a->full, network)) {
+		full_report(a, node, nic, network);
+		return;
+	}
+	GHashTable *taken = segment_taken(a, segment);
+	g_autofree char *digits = np_ident_short(8, a->lab->name, "address", node->address, nic->base.name, NULL);
+	guint32 n = last - first + 1, start = (guint32)g_ascii_strtoull(digits, NULL, 16) % n;
+	for (guint32 i = 0; i < n; i++) {
+		np_ip ip = first + (start + i) % n;
+		if (g_hash_table_contains(taken, GUINT_TO_POINTER(ip)))
+			continue;
+		g_hash_table_insert(taken, GUINT_TO_POINTER(ip), (gpointer)node);
+		nic->address = ip;
+		return;
+	}
+	full_report(a, node, nic, network);
+}
+
+static void node_derive(np_node *node, gpointer data)
+{
+	for (guint i = 0; i < node->nics->len; i++) {
+		np_nic *nic = node->nics->pdata[i];
+		if (nic->mac == NULL)
+			mac_derive(data, node, nic);
+		/* A written address that is wrong stays an error; it is not replaced. */
+		if (nic->address == 0 && !np_object_has(&np_nic_kind, &nic->base, "address"))
+			address_derive(data, node, nic);
+	}
+}
+
+void np_lab_complete_addresses(np_lab *lab, np_diags *diags)
+{
+	g_autoptr(GHashTable) segments = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_hash_table_unref);
+	g_autoptr(GHashTable) macs = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) full = g_hash_table_new(NULL, NULL);
+	allocator a = {lab, diags, segments, macs, full};
+	site_reserve(&a, &lab->site);
+	np_lab_foreach_node(&lab->site, node_derive, &a);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lab/decode.h"
+
+#include <string.h>
+
+#include "lab/tables.h"
+#include "lab/walk.h"
+
+#define ENTRIES_MAX 10000 /* maps are searched one by one */
+
+char *np_label_format(const np_label *label)
+{
+	return label->name ? g_strdup_printf("%s '%s'", label->kind, label->name) : g_strdup(label->kind);
+}
+
+gboolean np_decode_key(np_decoder *d, const np_kind *kind, const np_doc_node *key)
+{
+	if (np_decode_matches(d, kind->key_pattern ? kind->key_pattern : NP_PATTERN_NAME, key->text))
+		return TRUE;
+	np_diags_error(d->diags, key->pos, NULL, "%s name '%s' is not valid: %s", kind->name, key->text,
+	               kind->key_pattern ? kind->key_help : NP_HELP_NAME);
+	return FALSE;
+}
+
+static void unknown_key_report(np_decoder *d, const np_label *label, const np_kind *kind, const np_doc_node *key)
+{
+	const char *names[65] = {NULL};
+	for (unsigned i = 0, n = 0; i < kind->n_fields && i < 64; i++)
+		if (!label->is_template || (kind->fields[i].flags & NP_FIELD_OWN) == 0)
+			names[n++] = kind->fields[i].name;
+	const char *nearest = np_nearest(key->text, names);
+	g_autofree char *all = g_strjoinv(", ", (char **)names);
+	g_autofree char *hint =
+	        nearest ? g_strdup_printf("did you mean '%s'?", nearest) : g_strdup_printf("known keys are %s", all);
+	g_autofree char *where = np_label_format(label);
+	np_diags_error(d->diags, key->pos, hint, "unknown key '%s' in %s", key->text, where);
+}
+
+static gboolean is_structure(np_field_type type)
+{
+	switch (type) {
+	case NP_FIELD_STRINGS:
+	case NP_FIELD_STRUCT:
+	case NP_FIELD_MAP:
+	case NP_FIELD_LIST:
+	case NP_FIELD_NODES:
+	case NP_FIELD_TEMPLATE:
+	case NP_FIELD_TEMPLATES: return TRUE;
+	default: return FALSE;
+	}
+}
+
+/* One entry of a map; `value` NULL: a name alone. */
+static void entry_decode(np_decoder *d, const np_field *field, GPtrArray *map, const np_doc_node *key,
+                         const np_doc_node *value)
+{
+	np_label label = {field->of->name, key->text, FALSE};
+	if (!np_decode_key(d, field->of, key) || !np_decode_account(d, strlen(key->text), key->pos))
+		return;
+	np_object *object = np_map_find(map, key->text);
+	if (object == NULL) {
+		object = np_object_new(field->of, key->text);
+		g_ptr_array_add(map, object);
+	}
+	object->pos = key->pos;
+	gboolean empty = value == NULL || (np_doc_is_null(value) && !np_kind_has_required(field->of));
+	if (!empty)
+		np_decode_object(d, &label, field->of, object, value);
+}
+
+static void map_decode(np_decoder *d, const np_label *label, const np_field *field, gpointer object,
+                       const np_doc_node *value)
+{
+	GPtrArray *map = NP_MEMBER(GPtrArray *, object, field);
+	if (value->type != NP_DOC_SCALAR && value->n > ENTRIES_MAX) {
+		np_diags_error(d->diags, value->pos, NULL, "'%s' has more than %d entries", field->name, ENTRIES_MAX);
+		return;
+	}
+	if (value->type == NP_DOC_MAP) {
+		for (guint32 i = 0; i < value->n && !d->stopped; i++)
+			entry_decode(d, field, map, value->items[2 * i], value->items[2 * i + 1]);
+		return;
+	}
+	g_autofree char *where = np_label_format(label);
+	if (value->type != NP_DOC_LIST || !field->of->names_list) {
+		np_diags_error(d->diags, value->pos, NULL, "'%s' of %s must be a mapping with one key for each %s",
+		               field->name, where, field->of->name);
+		return;
+	}
+	for (guint32 i = 0; i < value->n && !d->stopped; i++) {
+		const np_doc_node *item = value->items[i];
+		gboolean twice = FALSE;
+		for (guint32 k = 0; k < i && item->type == NP_DOC_SCALAR && !twice; k++)
+			twice = value->items[k]->type == NP_DOC_SCALAR &&
+			        strcmp(value->items[k]->text, item->text) == 0;
+		if (item->type != NP_DOC_SCALAR)
+			np_diags_error(d->diags, item->pos, "write a mapping, NAME: {…}, where one needs details",
+			               "'%s' of %s must be a list of names", field->name, where);
+		else if (twice)
+			np_diags_error(d->diags, item->pos, NULL, "%s '%s' is there twice", field->of->name,
+			               item->text);
+		else
+			entry_decode(d, field, map, item, NULL);
+	}
+}
+
+static void list_decode(np_decoder *d, const np_label *label, const np_field *field, gpointer object,
+                        const np_doc_node *value)
+{
+	GPtrArray *list = NP_MEMBER(GPtrArray *, object, field);
+	if (value->type != NP_DOC_LIST) {
+		g_autofree char *where = np_label_format(label);
+		np_diags_error(d->diags, value->pos, "start each with '- '", "'%s' of %s must be a list", field->name,
+		               where);
+		return;
+	}
+	for (guint i = 0; i < list->len; i++)
+		np_object_free(field->of, list->pdata[i]);
+	g_ptr_array_set_size(list, 0);
+	for (guint32 i = 0; i < value->n && !d->stopped; i++) {
+		np_label item_label = {field->of->name, NULL, FALSE};
+		np_object *item = np_object_new(field->of, NULL);
+		item->pos = value->items[i]->pos;
+		g_ptr_array_add(list, item);
+		np_decode_object(d, &item_label, field->of, item, value->items[i]);
+	}
+}
+
+static void field_mark(const np_kind *kind, np_object *object, const np_field *field, np_pos pos)
+{
+	if (object->at == NULL)
+		object->at = g_new0(np_pos, kind->n_fields);
+	object->at[field - kind->fields] = pos;
+	object->set |= G_GUINT64_CONSTANT(1) << (field - kind->fields);
+}
+
+static void field_decode(np_decoder *d, const np_label *label, const np_kind *kind, gpointer object,
+                         const np_field *field, const np_doc_node *value)
+{
+	np_label inner = {field->name, NULL, FALSE};
+	field_mark(kind, object, field, value->pos);
+	if (np_doc_is_null(value) && is_structure(field->type))
+		return; /* "networks:" with nothing below it */
+	switch (field->type) {
+	case NP_FIELD_STRUCT:
+		np_decode_object(d, &inner, field->of, &NP_MEMBER(char, object, field), value);
+		((np_object *)(gpointer)&NP_MEMBER(char, object, field))->pos = value->pos;
+		break;
+	case NP_FIELD_MAP: map_decode(d, label, field, object, value); break;
+	case NP_FIELD_LIST: list_decode(d, label, field, object, value); break;
+	case NP_FIELD_STRINGS: np_decode_strings(d, label, field, object, value); break;
+	case NP_FIELD_NODES: /* need their defaults and types: np_decode_nodes */
+	case NP_FIELD_TEMPLATE:
+	case NP_FIELD_TEMPLATES: break;
+	default: (void)np_decode_scalar(d, label, field, object, value); break;
+	}
+}
+
+static void template_key_report(np_decoder *d, const np_label *label, const np_doc_node *key)
+{
+	g_autofree char *where = np_label_format(label);
+	np_diags_error(d->diags, key->pos, NULL, "'%s' belongs into a node itself, not into %s", key->text, where);
+}
+
+void np_decode_object(np_decoder *d, const np_label *label, const np_kind *kind, gpointer object,
+                      const np_doc_node *node)
+{
+	if (!np_decode_account(d, 0, node->pos))
+		return;
+	if (node->type == NP_DOC_SCALAR && kind->shorthand != NULL) {
+		field_decode(d, label, kind, object, np_kind_field(kind, kind->shorthand), node);
+		return;
+	}
+	if (node->type != NP_DOC_MAP) {
+		g_autofree char *where = np_label_format(label);
+		np_diags_error(d->diags, node->pos, NULL, "%s must be a mapping", where);
+		return;
+	}
+	for (guint32 i = 0; i < node->n && !d->stopped; i++) {
+		const np_doc_node *key = node->items[2 * i];
+		const np_field *field = np_kind_field(kind, key->text);
+		if (field == NULL)
+			unknown_key_report(d, label, kind, key);
+		else if (label->is_template && (field->flags & NP_FIELD_OWN) != 0)
+			template_key_report(d, label, key);
+		else
+			field_decode(d, label, kind, object, field, node->items[2 * i + 1]);
+	}
+}
+
+/* Keys that others depend on come first: the name may use variables, everything else may use both. */
+static void head_decode(np_decoder *d, const np_label *label, const np_doc_node *root, const np_load_options *options)
+{
+	static const char *const first[] = {"variables", "name", NULL};
+	for (unsigned i = 0; first[i] != NULL; i++) {
+		const np_doc_node *value = np_doc_get(root, first[i]);
+		if (value != NULL)
+			field_decode(d, label, &np_lab_kind, d->lab, np_kind_field(&np_lab_kind, first[i]), value);
+		if (i == 0)
+			np_variables_resolve(d->lab, options ? options->variables : NULL, d->diags);
+	}
+	d->defaults = np_doc_get(root, "defaults");
+	d->types = np_doc_get(root, "types");
+}
+
+static gboolean version_check(np_decoder *d, const np_doc_node *root)
+{
+	const np_doc_node *version = np_doc_get(root, "version");
+	if (version == NULL || version->type != NP_DOC_SCALAR || strcmp(version->text, "1") == 0)
+		return TRUE;
+	np_diags_error(d->diags, version->pos, "this nestplan reads version 1",
+	               "the lab file's version '%s' is not known", version->text);
+	return FALSE;
+}
+
+np_lab *np_lab_decode(const np_doc *doc, const np_load_options *options, np_diags *diags)
+{
+	const np_doc_node *root = np_doc_root(doc);
+	g_autoptr(np_lab) lab = np_object_new(&np_lab_kind, NULL);
+	g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable) regexes = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_regex_unref);
+	np_decoder d = {.lab = lab, .diags = diags, .scope = {.lab = lab}, .used_types = used, .regexes = regexes};
+	np_label label = {"the lab", NULL, FALSE};
+	lab->base.pos = (np_pos){.line = 1, .col = 1};
+	if (root->type != NP_DOC_MAP) {
+		np_diags_error(diags, root->pos, "it starts with 'version: 1' and 'name: NAME'",
+		               "the lab file must be a mapping");
+		return g_steal_pointer(&lab);
+	}
+	if (!version_check(&d, root))
+		return g_steal_pointer(&lab);
+	head_decode(&d, &label, root, options);
+	np_decode_object(&d, &label, &np_lab_kind, lab, root);
+	const np_doc_node *nodes = np_doc_get(root, "nodes");
+	if (nodes != NULL)
+		np_decode_nodes(&d, nodes);
+	np_decode_templates(&d);
+	lab->base.name = g_strdup(lab->name);
+	return g_steal_pointer(&lab);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lab/expand.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "lab/lab.h"
+
+void np_problem_clear(np_problem *problem)
+{
+	g_clear_pointer(&problem->message, g_free);
+	g_clear_pointer(&problem->hint, g_free);
+}
+
+gboolean np_text_has_expression(const char *text)
+{
+	return strstr(text, "${") != NULL;
+}
+
+static char *variable_resolve(const np_scope *scope, const char *name, np_problem *problem)
+{
+	const np_variable *variable = np_map_find(scope->lab->variables, name);
+	if (variable != NULL && variable->value != NULL)
+		return g_strdup(variable->value);
+	if (variable != NULL) {
+		problem->message = g_strdup_printf("variable '%s' has no value", name);
+		problem->hint = g_strdup_printf("give it one with --var %s=VALUE, or a default", name);
+		return NULL;
+	}
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	for (guint i = 0; i < scope->lab->variables->len; i++)
+		g_ptr_array_add(names, ((np_object *)scope->lab->variables->pdata[i])->name);
+	g_ptr_array_add(names, NULL);
+	const char *nearest = np_nearest(name, (const char *const *)names->pdata);
+	problem->message = g_strdup_printf("there is no variable '%s'", name);
+	problem->hint = nearest ? g_strdup_printf("did you mean '%s'?", nearest)
+	                        : g_strdup("declare it in the section 'variables'");
+	return NULL;
+}
+
+static char *nic_resolve(const np_node *node, const char *nic_name, np_problem *problem)
+{
+	const np_nic *nic = np_map_find(node->nics, nic_name);
+	if (nic != NULL && nic->address != 0)
+		return np_ip_format(nic->address);
+	if (nic == NULL)
+		problem->message = g_strdup_printf("node '%s' has no NIC '%s'", node->address, nic_name);
+	else
+		problem->message = g_strdup_printf("NIC '%s' of node '%s' has no address", nic_name, node->address);
+	return NULL;
+}
+
+/* ${node.nics.NIC.address} and ${nodes.PATH.nics.NIC.address}; `path` is NULL for the former. */
+static char *address_resolve(const np_scope *scope, const char *path, const char *nic_name, np_problem *problem)
+{
+	if (scope->late)
+		return g_strdup("");
+	if (!scope->completed) {
+		problem->message = g_strdup("addresses of NICs are not known here yet");
+		problem->hint = g_strdup("they can be used in inject.files.content, inject.run and template files");
+		return NULL;
+	}
+	const np_node *node = path ? np_lab_node(scope->lab, path) : scope->node;
+	if (node != NULL)
+		return nic_resolve(node, nic_name, problem);
+	problem->message = g_strdup_printf("there is no node '%s'", path);
+	return NULL;
+}
+
+static char *unknown_report(const char *name, np_problem *problem)
+{
+	static const char *const known[] = {"lab.name",
+	                                    "node.name",
+	                                    "node.index",
+	                                    "node.address",
+	                                    "var.X",
+	                                    "node.nics.NIC.address",
+	                                    "nodes.PATH.nics.NIC.address",
+	                                    NULL};
+	const char *nearest = np_nearest(name, known);
+	problem->message = g_strdup_printf("nothing is known as ${%s}", name);
+	if (nearest != NULL)
+		problem->hint = g_strdup_printf("did you mean ${%s}?", nearest);
+	else
+		problem->hint = g_strdup_printf("write $${%s} where ${%s} is meant as it stands", name, name);
+	return NULL;
+}
+
+static char *node_resolve(const np_scope *scope, const char *name, np_problem *problem)
+{
+	const char *key = name + strlen("node.");
+	gboolean is_nic = g_str_has_prefix(key, "nics.") && g_str_has_suffix(key, ".address") && strlen(key) > 13;
+	gboolean is_known =
+	        is_nic || strcmp(key, "name") == 0 || strcmp(key, "index") == 0 || strcmp(key, "address") == 0;
+	if (!is_known)
+		return unknown_report(name, problem);
+	if (scope->address == NULL) {
+		problem->message = g_strdup_printf("${%s} is known only inside a node", name);
+		return NULL;
+	}
+	if (is_nic) {
+		g_autofree char *nic = g_strndup(key + 5, strlen(key) - 13);
+		return address_resolve(scope, NULL, nic, problem);
+	}
+	if (strcmp(key, "index") == 0)
+		return g_strdup_printf("%u", scope->index);
+	return g_strdup(strcmp(key, "name") == 0 ? scope->name : scope->address);
+}
+
+static char *other_node_resolve(const np_scope *scope, const char *name, np_problem *problem)
+{
+	const char *path = name + strlen("nodes."), *nics = strstr(path, ".nics.");
+	if (nics == NULL || nics == path || !g_str_has_suffix(nics + 6, ".address") || strlen(nics + 6) <= 8)
+		return unknown_report(name, problem);
+	g_autofree char *address = g_strndup(path, (gsize)(nics - path));
+	g_autofree char *nic = g_strndup(nics + 6, strlen(nics + 6) - 8);
+	return address_resolve(scope, address, nic, problem);
+}
+
+static char *name_resolve(const np_scope *scope, const char *name, np_problem *problem)
+{
+	if (strcmp(name, "lab.name") == 0 && scope->lab->name != NULL)
+		return g_strdup(scope->lab->name);
+	if (g_str_has_prefix(name, "var."))
+		return variable_resolve(scope, name + 4, problem);
+	if (g_str_has_prefix(name, "node."))
+		return node_resolve(scope, name, problem);
+	if (g_str_has_prefix(name, "nodes."))
+		return other_node_resolve(scope, name, problem);
+	return unknown_report(name, problem);
+}
+
+/* Replaces the expression at `start` ("${…"); returns what follows it. */
+static const char *expression_expand(const np_scope *scope, const char *start, GString *out, np_problem *problem)
+{
+	const char *end = strchr(start, '}');
+	if (end == NULL) {
+		problem->message = g_strdup("the '}' of ${…} is missing");
+		problem->hint = g_strdup("write $${ where ${ is meant as it stands");
+		problem->length = 2;
+		return NULL;
+	}
+	g_autofree char *name = g_strndup(start + 2, (gsize)(end - start) - 2);
+	g_autofree char *value = name_resolve(scope, name, problem);
+	problem->length = (gsize)(end - start) + 1;
+	if (value == NULL)
+		return NULL;
+	g_string_append(out, value);
+	return end + 1;
+}
+
+char *np_text_expand(const np_scope *scope, const char *text, np_problem *problem)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	for (const char *c = text; c != NULL && *c != '\0';) {
+		const char *dollar = strchr(c, '$');
+		g_string_append_len(out, c, dollar ? dollar - c : (gssize)strlen(c));
+		c = dollar;
+		if (c == NULL)
+			break;
+		if (g_str_has_prefix(c, "$${")) {
+			g_string_append(out, "${");
+			c += 3;
+		} else if (c[1] != '{') {
+			g_string_append_c(out, *c++);
+		} else {
+			problem->at = (gsize)(c - text);
+			c = expression_expand(scope, c, out, problem);
+			if (c == NULL)
+				return NULL;
+		}
+	}
+	return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+char *np_lab_expand(const np_lab *lab, const np_node *node, const char *text, GError **error)
+{
+	np_scope scope = {.lab = lab, .node = node, .completed = TRUE};
+	g_auto(np_problem) problem = {0};
+	if (node != NULL) {
+		scope.name = node->base.name;
+		scope.address = node->address;
+		scope.index = node->index;
+	}
+	char *expanded = np_text_expand(&scope, text, &problem);
+	if (expanded != NULL)
+		return expanded;
+	if (problem.hint != NULL)
+		g_set_error(error, NP_ERROR, NP_ERROR_INVALID, "%s; %s", problem.message, problem.hint);
+	else
+		g_set_error_literal(error, NP_ERROR, NP_ERROR_INVALID, problem.message);
+	return NULL;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lab/field.h"
+
+#include <string.h>
+
+#include "base/cidr.h"
+#include "base/units.h"
+
+#define MEMBER(type, object, field)       (*(type *)(gpointer)((char *)(object) + (field)->offset))
+#define CONST_MEMBER(type, object, field) (*(const type *)(gconstpointer)((const char *)(object) + (field)->offset))
+
+static void object_init(const np_kind *kind, gpointer object)
+{
+	for (unsigned i = 0; i < kind->n_fields; i++) {
+		const np_field *field = &kind->fields[i];
+		switch (field->type) {
+		case NP_FIELD_STRUCT: object_init(field->of, &MEMBER(char, object, field)); break;
+		case NP_FIELD_STRINGS:
+		case NP_FIELD_TEMPLATES:
+			MEMBER(GPtrArray *, object, field) = g_ptr_array_new_with_free_func(g_free);
+			break;
+		case NP_FIELD_MAP:
+		case NP_FIELD_LIST:
+		case NP_FIELD_NODES: MEMBER(GPtrArray *, object, field) = g_ptr_array_new(); break;
+		default: break;
+		}
+	}
+}
+
+gpointer np_object_new(const np_kind *kind, const char *name)
+{
+	np_object *object = g_malloc0(kind->size);
+	object->name = g_strdup(name);
+	object_init(kind, object);
+	return object;
+}
+
+static void objects_free(const np_kind *kind, GPtrArray *objects)
+{
+	for (guint i = 0; objects != NULL && i < objects->len; i++)
+		np_object_free(kind, objects->pdata[i]);
+	g_clear_pointer(&objects, g_ptr_array_unref);
+}
+
+static void field_clear(const np_field *field, gpointer object)
+{
+	switch (field->type) {
+	case NP_FIELD_STRING: g_clear_pointer(&MEMBER(char *, object, field), g_free); break;
+	case NP_FIELD_STRUCT: np_object_clear(field->of, &MEMBER(char, object, field)); break;
+	case NP_FIELD_STRINGS:
+	case NP_FIELD_TEMPLATES: g_clear_pointer(&MEMBER(GPtrArray *, object, field), g_ptr_array_unref); break;
+	case NP_FIELD_MAP:
+	case NP_FIELD_LIST:
+	case NP_FIELD_NODES: objects_free(field->of, g_steal_pointer(&MEMBER(GPtrArray *, object, field))); break;
+	default: break;
+	}
+}
+
+void np_object_clear(const np_kind *kind, gpointer object)
+{
+	np_object *base = object;
+	if (object == NULL)
+		return;
+	if (kind->clear != NULL)
+		kind->clear(object);
+	for (unsigned i = 0; i < kind->n_fields; i++)
+		field_clear(&kind->fields[i], object);
+	g_clear_pointer(&base->name, g_free);
+	g_clear_pointer(&base->at, g_free);
+	base->set = 0;
+}
+
+void np_object_free(const np_kind *kind, gpointer object)
+{
+	np_object_clear(kind, object);
+	g_free(object);
+}
+
+const np_field *np_kind_field(const np_kind *kind, const char *name)
+{
+	for (unsigned i = 0; i < kind->n_fields; i++)
+		if (strcmp(kind->fields[i].name, name) == 0)
+			return &kind->fields[i];
+	return NULL;
+}
+
+gboolean np_object_has(const np_kind *kind, const np_object *object, const char *field)
+{
+	const np_field *found = np_kind_field(kind, field);
+	return found != NULL && (object->set >> (found - kind->fields) & 1) != 0;
+}
+
+void np_object_mark(const np_kind *kind, np_object *object, const char *field)
+{
+	const np_field *found = np_kind_field(kind, field);
+	g_return_if_fail(found != NULL);
+	object->set |= G_GUINT64_CONSTANT(1) << (found - kind->fields);
+}
+
+np_pos np_object_at(const np_kind *kind, const np_object *object, const char *field)
+{
+	const np_field *found = np_kind_field(kind, field);
+	if (found == NULL || object->at == NULL || object->at[found - kind->fields].line == 0)
+		return object->pos;
+	return object->at[found - kind->fields];
+}
+
+static char *strings_format(const GPtrArray *strings)
+{
+	g_autoptr(GString) text = g_string_new("[");
+	for (guint i = 0; strings != NULL && i < strings->len; i++)
+		g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", (const char *)strings->pdata[i]);
+	g_string_append_c(text, ']');
+	return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static char *cidr_format(np_cidr cidr)
+{
+	return np_cidr_is_set(cidr) ? np_cidr_format(cidr) : NULL;
+}
+
+static char *ip_format(np_ip ip)
+{
+	return ip != 0 ? np_ip_format(ip) : NULL;
+}
+
+char *np_field_format(const np_field *field, gconstpointer object)
+{
+	switch (field->type) {
+	case NP_FIELD_STRING: return g_strdup(CONST_MEMBER(char *, object, field));
+	case NP_FIELD_BOOL: return g_strdup(CONST_MEMBER(gboolean, object, field) ? "true" : "false");
+	case NP_FIELD_UINT: return g_strdup_printf("%" G_GUINT64_FORMAT, CONST_MEMBER(guint64, object, field));
+	case NP_FIELD_SIZE: return np_size_format(CONST_MEMBER(guint64, object, field));
+	case NP_FIELD_DURATION: return np_duration_format(CONST_MEMBER(guint64, object, field));
+	case NP_FIELD_ENUM: return g_strdup(field->values[CONST_MEMBER(int, object, field)]);
+	case NP_FIELD_MODE: return g_strdup_printf("%04o", CONST_MEMBER(guint32, object, field));
+	case NP_FIELD_CIDR: return cidr_format(CONST_MEMBER(np_cidr, object, field));
+	case NP_FIELD_IP: return ip_format(CONST_MEMBER(np_ip, object, field));
+	case NP_FIELD_STRINGS:
+	case NP_FIELD_TEMPLATES: return strings_format(CONST_MEMBER(GPtrArray *, object, field));
+	case NP_FIELD_STRUCT:
+	case NP_FIELD_MAP:
+	case NP_FIELD_LIST:
+	case NP_FIELD_NODES:
+	case NP_FIELD_TEMPLATE: return NULL;
+	}
+	return NULL;
+}
+
+gpointer np_map_find(const GPtrArray *map, const char *name)
+{
+	for (guint i = 0; map != NULL && i < map->len; i++)
+		if (g_strcmp0(((const np_object *)map->pdata[i])->name, name) == 0)
+			return map->pdata[i];
+	return NULL;
+}

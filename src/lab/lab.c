@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lab/lab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "lab/check.h"
+#include "lab/complete.h"
+#include "lab/decode.h"
+
+#define BOM      "\xef\xbb\xbf"
+#define READ_MAX (65 * 1024 * 1024) /* beyond what np_doc_parse accepts, so that it gives the reason */
+
+static char *folder_find(const np_load_options *options)
+{
+	if (options->folder != NULL)
+		return g_canonicalize_filename(options->folder, NULL);
+	if (options->file == NULL || strcmp(options->file, "-") == 0)
+		return g_get_current_dir();
+	g_autofree char *folder = g_path_get_dirname(options->file);
+	return g_canonicalize_filename(folder, NULL);
+}
+
+static np_lab *document_load(const np_doc *doc, const np_load_options *options, np_diags *diags)
+{
+	g_autoptr(np_lab) lab = np_lab_decode(doc, options, diags);
+	if (lab->name == NULL && diags->errors > 0 && !np_object_has(&np_lab_kind, &lab->base, "version"))
+		return NULL; /* not a mapping, or not of this version: more messages would only confuse */
+	lab->file = g_strdup(options->file ? options->file : "-");
+	lab->folder = folder_find(options);
+	np_lab_complete(lab, diags);
+	np_lab_check(lab, diags);
+	return diags->errors > 0 ? NULL : g_steal_pointer(&lab);
+}
+
+np_lab *np_lab_parse(const char *text, gsize length, const np_load_options *options, np_diags **ret_diags)
+{
+	static const np_load_options none;
+	const np_load_options *o = options ? options : &none;
+	const char *file = o->file == NULL || strcmp(o->file, "-") == 0 ? "<stdin>" : o->file;
+	g_autoptr(np_diags) diags = np_diags_new(file);
+	np_lab *lab = NULL;
+	if (length >= 3 && memcmp(text, BOM, 3) == 0) {
+		text += 3;
+		length -= 3;
+	}
+	diags->text = g_utf8_make_valid(text, (gssize)length);
+	g_autoptr(np_doc) doc = np_doc_parse(text, length, diags);
+	if (doc != NULL)
+		lab = document_load(doc, o, diags);
+	if (ret_diags != NULL)
+		*ret_diags = g_steal_pointer(&diags);
+	return lab;
+}
+
+/* Reads to the end, but not without end: the file may be /dev/zero. */
+static char *descriptor_read(int fd, gsize *ret_length)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	char buffer[65536];
+	ssize_t n = 1;
+	while (n != 0 && text->len < READ_MAX) {
+		n = read(fd, buffer, sizeof buffer);
+		if (n < 0 && errno != EINTR)
+			return NULL;
+		g_string_append_len(text, buffer, MAX(n, 0));
+	}
+	*ret_length = text->len;
+	return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static char *file_read(const char *file, gsize *ret_length, GError **error)
+{
+	gboolean is_stdin = strcmp(file, "-") == 0;
+	int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+	char *text = fd >= 0 ? descriptor_read(fd, ret_length) : NULL;
+	int code = errno;
+	if (fd >= 0 && !is_stdin)
+		(void)close(fd);
+	if (text == NULL && code == ENOENT)
+		g_set_error(error, NP_ERROR, NP_ERROR_NOT_FOUND,
+		            "there is no lab file '%s'; name one, or go to its folder", file);
+	else if (text == NULL)
+		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "cannot read the lab file '%s': %s",
+		            is_stdin ? "<stdin>" : file, g_strerror(code));
+	return text;
+}
+
+np_lab *np_lab_load(const char *file, const np_load_options *options, np_diags **ret_diags, GError **error)
+{
+	np_load_options o = options ? *options : (np_load_options){0};
+	gsize length = 0;
+	o.file = o.file ? o.file : file;
+	if (ret_diags != NULL)
+		*ret_diags = NULL;
+	g_autofree char *text = file_read(file, &length, error);
+	return text ? np_lab_parse(text, length, &o, ret_diags) : NULL;
+}

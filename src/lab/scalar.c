@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lab/scalar.h"
+
+#include <string.h>
+
+#include "base/units.h"
+#include "lab/walk.h"
+
+const char *np_scalar_words(np_field_type type)
+{
+	switch (type) {
+	case NP_FIELD_BOOL: return "true or false";
+	case NP_FIELD_UINT: return "a whole number";
+	case NP_FIELD_SIZE: return "a size such as 8GiB";
+	case NP_FIELD_DURATION: return "a duration such as 10m";
+	case NP_FIELD_MODE: return "a quoted octal number such as \"0644\"";
+	case NP_FIELD_CIDR: return "an IPv4 range such as 10.20.0.0/24";
+	case NP_FIELD_IP: return "an IPv4 address such as 10.20.0.31";
+	default: return "text";
+	}
+}
+
+static gboolean fail(np_problem *problem, const char *message)
+{
+	problem->message = g_strdup(message);
+	return FALSE;
+}
+
+static gboolean bool_store(const char *text, gboolean *ret, np_problem *problem)
+{
+	static const char *const yes[] = {"yes", "on", "y", "True", "TRUE", "Yes", "On", "YES", "ON", "1", NULL};
+	static const char *const no[] = {"no", "off", "n", "False", "FALSE", "No", "Off", "NO", "OFF", "0", NULL};
+	gboolean value = strcmp(text, "true") == 0;
+	if (value || strcmp(text, "false") == 0) {
+		*ret = value;
+		return TRUE;
+	}
+	if (g_strv_contains(yes, text) || g_strv_contains(no, text))
+		problem->hint = g_strdup_printf("write %s", g_strv_contains(yes, text) ? "true" : "false");
+	return fail(problem, "it must be true or false");
+}
+
+/* Bounds in the words of the field's own unit. */
+static gboolean bounds_check(const np_field *field, guint64 value, np_problem *problem)
+{
+	gboolean low = value < field->min;
+	if (!low && (field->max == 0 || value <= field->max))
+		return TRUE;
+	guint64 bound = low ? field->min : field->max;
+	g_autofree char *text = field->type == NP_FIELD_SIZE       ? np_size_format(bound)
+	                        : field->type == NP_FIELD_DURATION ? np_duration_format(bound)
+	                                                           : g_strdup_printf("%" G_GUINT64_FORMAT, bound);
+	problem->message = g_strdup_printf("it must be at %s %s", low ? "least" : "most", text);
+	return FALSE;
+}
+
+static gboolean uint_store(const np_field *field, const char *text, guint64 *ret, np_problem *problem)
+{
+	guint64 value;
+	if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text))
+		return fail(problem, "it must be a whole number");
+	if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, &value, NULL))
+		return fail(problem, "the number is too large");
+	if (!bounds_check(field, value, problem))
+		return FALSE;
+	*ret = value;
+	return TRUE;
+}
+
+static gboolean quantity_store(const np_field *field, const char *text, guint64 *ret, np_problem *problem)
+{
+	const char *why;
+	guint64 value;
+	gboolean is_size = field->type == NP_FIELD_SIZE, plain = strspn(text, "0123456789") == strlen(text);
+	if (is_size ? !np_size_parse(text, &value, &why) : !np_duration_parse(text, &value, &why)) {
+		if (plain && text[0] != '\0')
+			problem->hint = is_size ? g_strdup_printf("write %sMiB or %sGiB", text, text)
+			                        : g_strdup_printf("write %ss or %sm", text, text);
+		return fail(problem, why);
+	}
+	if (!bounds_check(field, value, problem))
+		return FALSE;
+	*ret = value;
+	return TRUE;
+}
+
+/* Index of `text` in the field's values. */
+static gboolean enum_find(const np_field *field, const char *text, int *ret, np_problem *problem)
+{
+	for (int i = 0; field->values[i] != NULL; i++) {
+		if (strcmp(field->values[i], text) == 0) {
+			*ret = i;
+			return TRUE;
+		}
+	}
+	g_autofree char *all = g_strjoinv(", ", (char **)field->values);
+	const char *nearest = np_nearest(text, field->values);
+	problem->message = g_strdup_printf("it must be one of %s", all);
+	problem->hint = nearest ? g_strdup_printf("did you mean '%s'?", nearest) : NULL;
+	return FALSE;
+}
+
+static gboolean string_store(const np_field *field, const char *text, char **ret, np_problem *problem)
+{
+	int unused;
+	if (field->values != NULL && !enum_find(field, text, &unused, problem))
+		return FALSE;
+	g_free(*ret);
+	*ret = g_strdup(text);
+	return TRUE;
+}
+
+static gboolean mode_store(const char *text, guint32 *ret, np_problem *problem)
+{
+	guint64 value;
+	if (strlen(text) < 3 || !g_ascii_string_to_unsigned(text, 8, 0, 07777, &value, NULL))
+		return fail(problem, "it must be three or four octal digits such as \"0644\"");
+	*ret = (guint32)value;
+	return TRUE;
+}
+
+static gboolean cidr_store(const char *text, np_cidr *ret, np_problem *problem)
+{
+	const char *why;
+	if (np_cidr_parse(text, ret, &why))
+		return TRUE;
+	/* Bits behind the prefix: most likely the address of a machine in the range that is meant. */
+	const char *slash = strchr(text, '/');
+	g_autofree char *address = g_strndup(text, slash ? (gsize)(slash - text) : 0);
+	np_ip ip;
+	guint64 prefix;
+	if (slash != NULL && np_ip_parse(address, &ip) &&
+	    g_ascii_string_to_unsigned(slash + 1, 10, 1, 32, &prefix, NULL)) {
+		np_cidr meant = {.base = ip, .prefix = (unsigned)prefix};
+		meant.base &= np_cidr_netmask(meant);
+		g_autofree char *meant_text = np_cidr_format(meant);
+		problem->hint = g_strdup_printf("write %s", meant_text);
+	}
+	return fail(problem, why);
+}
+
+static gboolean ip_store(const char *text, np_ip *ret, np_problem *problem)
+{
+	np_ip ip;
+	if (!np_ip_parse(text, &ip) || ip == 0)
+		return fail(problem, "it must be an IPv4 address such as 10.20.0.31");
+	*ret = ip;
+	return TRUE;
+}
+
+gboolean np_scalar_store(const np_field *field, gpointer object, const char *text, np_problem *problem)
+{
+	switch (field->type) {
+	case NP_FIELD_STRING: return string_store(field, text, &NP_MEMBER(char *, object, field), problem);
+	case NP_FIELD_BOOL: return bool_store(text, &NP_MEMBER(gboolean, object, field), problem);
+	case NP_FIELD_UINT: return uint_store(field, text, &NP_MEMBER(guint64, object, field), problem);
+	case NP_FIELD_SIZE:
+	case NP_FIELD_DURATION: return quantity_store(field, text, &NP_MEMBER(guint64, object, field), problem);
+	case NP_FIELD_ENUM: return enum_find(field, text, &NP_MEMBER(int, object, field), problem);
+	case NP_FIELD_MODE: return mode_store(text, &NP_MEMBER(guint32, object, field), problem);
+	case NP_FIELD_CIDR: return cidr_store(text, &NP_MEMBER(np_cidr, object, field), problem);
+	case NP_FIELD_IP: return ip_store(text, &NP_MEMBER(np_ip, object, field), problem);
+	default: g_return_val_if_reached(FALSE);
+	}
+}

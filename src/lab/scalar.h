@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One value of a field from its text. */
+#pragma once
+#include "lab/expand.h"
+#include "lab/field.h"
+
+/* Stores a scalar field from its spelling; on failure problem->message says what it must be. Patterns are not looked
+ * at. */
+gboolean np_scalar_store(const np_field *field, gpointer object, const char *text, np_problem *problem);
+/* What values of a scalar type are, in words: "a size", "true or false". */
+const char *np_scalar_words(np_field_type type);

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libyaml's events composed into a document. All limits against hostile input are here. */
+#include <string.h>
+#include <yaml.h>
+
+#include "lab/document.h"
+
+#define DEPTH_MAX    100
+#define TEXT_MAX     (64 * 1024 * 1024)
+#define EXPANDED_MAX 1000000 /* values that aliases and merges may add */
+
+#define CHUNK 65536
+
+struct np_doc {
+	GPtrArray *chunks; /* memory of all nodes and texts */
+	gsize left;        /* bytes free at the end of the last chunk */
+	const np_doc_node *root;
+};
+
+typedef struct {
+	yaml_parser_t parser;
+	const char *text;
+	np_doc *doc;
+	np_diags *diags;
+	GHashTable *anchors; /* name → node; NULL while the node is still being read */
+	GPtrArray *stack;    /* entries of the open lists and maps */
+	guint64 expanded;
+	unsigned depth;
+} reader;
+
+void np_doc_free(np_doc *doc)
+{
+	if (doc == NULL)
+		return;
+	g_ptr_array_unref(doc->chunks);
+	g_free(doc);
+}
+
+const np_doc_node *np_doc_root(const np_doc *doc)
+{
+	return doc->root;
+}
+
+static gpointer doc_alloc(np_doc *doc, gsize size)
+{
+	size = (size + 7) & ~(gsize)7;
+	if (size > CHUNK / 8) { /* large ones get a chunk of their own, put before the one in use */
+		gpointer own = g_malloc(size);
+		g_ptr_array_insert(doc->chunks, doc->chunks->len > 0 ? (int)doc->chunks->len - 1 : 0, own);
+		if (doc->chunks->len == 1)
+			doc->left = 0;
+		return own;
+	}
+	if (size > doc->left) {
+		g_ptr_array_add(doc->chunks, g_malloc(CHUNK));
+		doc->left = CHUNK;
+	}
+	char *memory = doc->chunks->pdata[doc->chunks->len - 1];
+	memory += CHUNK - doc->left;
+	doc->left -= size;
+	return memory;
+}
+
+static np_pos mark_pos(yaml_mark_t start, yaml_mark_t end)
+{
+	np_pos pos = {.line = (guint32)start.line + 1, .col = (guint32)start.column + 1};
+	if (end.line == start.line && end.index > start.index)
+		pos.len = (guint32)(end.index - start.index);
+	return pos;
+}
+
+static np_pos event_pos(const yaml_event_t *event)
+{
+	return mark_pos(event->start_mark, event->end_mark);
+}
+
+/* Place of a byte of the text. */
+static np_pos offset_pos(const char *text, gsize offset)
+{
+	np_pos pos = {.line = 1, .col = 1};
+	for (const char *c = text; c < text + offset; c++) {
+		if (*c == '\n')
+			pos = (np_pos){.line = pos.line + 1, .col = 1};
+		else
+			pos.col += ((guchar)*c & 0xc0) != 0x80;
+	}
+	return pos;
+}
+
+/* libyaml's messages are for those who know its grammar; add what usually is the matter. */
+static void parser_error(reader *r)
+{
+	const yaml_parser_t *p = &r->parser;
+	if (p->error == YAML_READER_ERROR) {
+		np_diags_error(r->diags, offset_pos(r->text, p->problem_offset), NULL,
+		               "the file is not YAML: %s (U+%04X)", p->problem, (unsigned)p->problem_value);
+		return;
+	}
+	np_pos pos = mark_pos(p->problem_mark, p->problem_mark);
+	const char *hint = NULL;
+	if (strstr(p->problem, "cannot start any token") != NULL)
+		hint = "indent with spaces, not tabs; put values that start with @, ` or % in quotes";
+	else if (strstr(p->problem, "mapping values are not allowed") != NULL)
+		hint = "check the indentation; put values that contain ': ' in quotes";
+	else if (strstr(p->problem, "expected key") != NULL || strstr(p->problem, "expected '-'") != NULL)
+		hint = "check the indentation of this line and of the one before";
+	else if (strstr(p->problem, "expected ',' or") != NULL)
+		hint = "close the bracket; inside brackets put ${…} in quotes";
+	else if (strstr(p->problem, "undefined tag handle") != NULL)
+		hint = "tags (!…) are not part of the lab file's language; remove them";
+	if (p->context != NULL && p->context_mark.line != p->problem_mark.line)
+		np_diags_error(r->diags, pos, hint, "the file is not YAML: %s, %s that starts in line %u", p->problem,
+		               p->context, (unsigned)p->context_mark.line + 1);
+	else
+		np_diags_error(r->diags, pos, hint, "the file is not YAML: %s", p->problem);
+}
+
+static gboolean event_next(reader *r, yaml_event_t *event)
+{
+	if (yaml_parser_parse(&r->parser, event))
+		return TRUE;
+	parser_error(r);
+	return FALSE;
+}
+
+static np_doc_node *node_new(reader *r, np_doc_type type, const yaml_event_t *event)
+{
+	np_doc_node *node = doc_alloc(r->doc, sizeof *node);
+	*node = (np_doc_node){.pos = event_pos(event), .type = (guint8)type, .weight = 1};
+	if (type != NP_DOC_SCALAR)
+		node->pos.len = 1;
+	return node;
+}
+
+static void tag_refuse(reader *r, const yaml_char_t *tag, const yaml_event_t *event)
+{
+	if (tag != NULL)
+		np_diags_error(r->diags, event_pos(event), "remove it; the kind of each value is known",
+		               "the tag '%s' is not part of the lab file's language", (const char *)tag);
+}
+
+static const np_doc_node *scalar_read(reader *r, const yaml_event_t *event)
+{
+	np_doc_node *node = node_new(r, NP_DOC_SCALAR, event);
+	gsize length = event->data.scalar.length;
+	const char *value = (const char *)event->data.scalar.value;
+	tag_refuse(r, event->data.scalar.tag, event);
+	if (memchr(value, '\0', length) != NULL) {
+		np_diags_error(r->diags, node->pos, NULL, "the text contains a NUL character");
+		length = strlen(value);
+	}
+	char *text = doc_alloc(r->doc, length + 1);
+	memcpy(text, value, length);
+	text[length] = '\0';
+	node->text = text;
+	switch (event->data.scalar.style) {
+	case YAML_PLAIN_SCALAR_STYLE: node->style = NP_DOC_PLAIN; break;
+	case YAML_LITERAL_SCALAR_STYLE:
+	case YAML_FOLDED_SCALAR_STYLE:
+		node->style = NP_DOC_BLOCK;
+		node->pos.len = 1;
+		break;
+	default: node->style = NP_DOC_QUOTED; break;
+	}
+	return node;
+}
+
+/* Counts values that aliases and merges add; a small file must not unfold into a huge lab. */
+static gboolean expand_account(reader *r, guint64 values, np_pos pos)
+{
+	r->expanded += values;
+	if (r->expanded <= EXPANDED_MAX)
+		return TRUE;
+	np_diags_error(r->diags, pos, NULL, "the aliases of this file add up to more than %d values", EXPANDED_MAX);
+	return FALSE;
+}
+
+static const np_doc_node *alias_read(reader *r, const yaml_event_t *event)
+{
+	const char *name = (const char *)event->data.alias.anchor;
+	gpointer target;
+	if (!g_hash_table_lookup_extended(r->anchors, name, NULL, &target)) {
+		np_diags_error(r->diags, event_pos(event), "an anchor is set by &NAME before it is used",
+		               "the alias '*%s' has no anchor", name);
+		return NULL;
+	}
+	if (target == NULL) {
+		np_diags_error(r->diags, event_pos(event), NULL, "the alias '*%s' contains itself", name);
+		return NULL;
+	}
+	return expand_account(r, ((const np_doc_node *)target)->weight, event_pos(event)) ? target : NULL;
+}
+
+static gboolean is_merge_key(const np_doc_node *key)
+{
+	return key->style == NP_DOC_PLAIN && strcmp(key->text, "<<") == 0;
+}
+
+/* Appends the entries of `source` whose keys are not there yet. */
+static gboolean map_merge(reader *r, GPtrArray *entries, GHashTable *keys, const np_doc_node *source, np_pos pos)
+{
+	if (source->type != NP_DOC_MAP) {
+		np_diags_error(r->diags, pos, "as in '<<: *common'", "'<<' merges a mapping or a list of mappings");
+		return TRUE;
+	}
+	if (!expand_account(r, source->n, pos))
+		return FALSE;
+	for (guint32 i = 0; i < source->n; i++) {
+		if (!g_hash_table_add(keys, (gpointer)source->items[2 * i]->text))
+			continue;
+		g_ptr_array_add(entries, (gpointer)source->items[2 * i]);
+		g_ptr_array_add(entries, (gpointer)source->items[2 * i + 1]);
+	}
+	return TRUE;
+}
+
+/* The entries of a map from its keys and values as written: no key twice, '<<' resolved. */
+static GPtrArray *map_entries(reader *r, gpointer *written, guint n)
+{
+	g_autoptr(GPtrArray) entries = g_ptr_array_new();
+	g_autoptr(GHashTable) keys = g_hash_table_new(g_str_hash, g_str_equal);
+	const np_doc_node *merge = NULL;
+	for (guint i = 0; i < n; i += 2) {
+		const np_doc_node *key = written[i], *value = written[i + 1];
+		if (is_merge_key(key) && merge == NULL) {
+			merge = value;
+			continue;
+		}
+		if (is_merge_key(key) || !g_hash_table_add(keys, (gpointer)key->text)) {
+			np_diags_error(r->diags, key->pos, NULL, "the key '%s' is there twice in the same mapping",
+			               key->text);
+			continue;
+		}
+		g_ptr_array_add(entries, written[i]);
+		g_ptr_array_add(entries, written[i + 1]);
+	}
+	gboolean good = TRUE;
+	if (merge != NULL && merge->type != NP_DOC_LIST)
+		good = map_merge(r, entries, keys, merge, merge->pos);
+	for (guint32 i = 0; good && merge != NULL && merge->type == NP_DOC_LIST && i < merge->n; i++)
+		good = map_merge(r, entries, keys, merge->items[i], merge->items[i]->pos);
+	return good ? g_steal_pointer(&entries) : NULL;
+}
+
+static void node_fill(reader *r, np_doc_node *node, gpointer *items, guint n)
+{
+	node->items = doc_alloc(r->doc, MAX(n, 1) * sizeof *node->items);
+	guint64 weight = 1;
+	for (guint i = 0; i < n; i++) {
+		node->items[i] = items[i];
+		weight += node->items[i]->weight;
+	}
+	node->n = node->type == NP_DOC_MAP ? n / 2 : n;
+	node->weight = (guint32)MIN(weight, G_MAXUINT32);
+}
+
+static const np_doc_node *value_read(reader *r, yaml_event_t *event);
+
+/* Reads entries onto the stack until `end`. */
+static gboolean entries_read(reader *r, yaml_event_type_t end, np_doc_type type)
+{
+	guint first = r->stack->len;
+	for (;;) {
+		yaml_event_t event;
+		if (!event_next(r, &event))
+			return FALSE;
+		if (event.type == end) {
+			yaml_event_delete(&event);
+			return TRUE;
+		}
+		gboolean is_key = type == NP_DOC_MAP && (r->stack->len - first) % 2 == 0;
+		np_pos pos = event_pos(&event);
+		const np_doc_node *node = value_read(r, &event);
+		yaml_event_delete(&event);
+		if (node == NULL)
+			return FALSE;
+		if (is_key && node->type != NP_DOC_SCALAR) {
+			np_diags_error(r->diags, pos, "put it in quotes if it is meant as it stands",
+			               "a key must be text");
+			return FALSE;
+		}
+		g_ptr_array_add(r->stack, (gpointer)node);
+	}
+}
+
+static const np_doc_node *collection_read(reader *r, const yaml_event_t *event, np_doc_type type, yaml_event_type_t end)
+{
+	np_doc_node *node = node_new(r, type, event);
+	guint first = r->stack->len;
+	if (++r->depth > DEPTH_MAX) {
+		np_diags_error(r->diags, node->pos, NULL, "the file is nested more than %d levels deep", DEPTH_MAX);
+		return NULL;
+	}
+	if (!entries_read(r, end, type))
+		return NULL;
+	r->depth--;
+	gpointer *written = r->stack->len > first ? &r->stack->pdata[first] : NULL;
+	if (type == NP_DOC_MAP) {
+		g_autoptr(GPtrArray) entries = map_entries(r, written, r->stack->len - first);
+		if (entries == NULL)
+			return NULL;
+		node_fill(r, node, entries->pdata, entries->len);
+	} else {
+		node_fill(r, node, written, r->stack->len - first);
+	}
+	g_ptr_array_set_size(r->stack, (int)first);
+	return node;
+}
+
+static const np_doc_node *anchored_read(reader *r, const yaml_event_t *event, const yaml_char_t *anchor)
+{
+	const np_doc_node *node = NULL;
+	if (anchor != NULL)
+		g_hash_table_insert(r->anchors, g_strdup((const char *)anchor), NULL);
+	switch (event->type) {
+	case YAML_SCALAR_EVENT: node = scalar_read(r, event); break;
+	case YAML_SEQUENCE_START_EVENT:
+		tag_refuse(r, event->data.sequence_start.tag, event);
+		node = collection_read(r, event, NP_DOC_LIST, YAML_SEQUENCE_END_EVENT);
+		break;
+	case YAML_MAPPING_START_EVENT:
+		tag_refuse(r, event->data.mapping_start.tag, event);
+		node = collection_read(r, event, NP_DOC_MAP, YAML_MAPPING_END_EVENT);
+		break;
+	default: g_assert_not_reached();
+	}
+	if (anchor != NULL && node != NULL)
+		g_hash_table_insert(r->anchors, g_strdup((const char *)anchor), (gpointer)node);
+	return node;
+}
+
+/* The value that starts with `event`; NULL after a problem that ends the reading. */
+static const np_doc_node *value_read(reader *r, yaml_event_t *event)
+{
+	switch (event->type) {
+	case YAML_ALIAS_EVENT: return alias_read(r, event);
+	case YAML_SCALAR_EVENT: return anchored_read(r, event, event->data.scalar.anchor);
+	case YAML_SEQUENCE_START_EVENT: return anchored_read(r, event, event->data.sequence_start.anchor);
+	case YAML_MAPPING_START_EVENT: return anchored_read(r, event, event->data.mapping_start.anchor);
+	default: return NULL;
+	}
+}
+
+/* The stream's one document. */
+static gboolean stream_read(reader *r)
+{
+	gboolean good = TRUE, ended = FALSE;
+	while (good && !ended) {
+		yaml_event_t event;
+		if (!event_next(r, &event))
+			return FALSE;
+		switch (event.type) {
+		case YAML_STREAM_START_EVENT:
+		case YAML_DOCUMENT_END_EVENT: break;
+		case YAML_STREAM_END_EVENT: ended = TRUE; break;
+		case YAML_DOCUMENT_START_EVENT:
+			if (r->doc->root != NULL)
+				np_diags_error(r->diags, event_pos(&event), "give each lab a file of its own",
+				               "the file holds several documents");
+			good = r->doc->root == NULL;
+			break;
+		default: r->doc->root = value_read(r, &event); good = r->doc->root != NULL;
+		}
+		yaml_event_delete(&event);
+	}
+	if (good && r->doc->root == NULL)
+		np_diags_error(r->diags, ((np_pos){0}), "it starts with 'version: 1' and 'name: NAME'",
+		               "the lab file is empty");
+	return good && r->doc->root != NULL;
+}
+
+/* Refuses what is not text before libyaml sees it, in words that name the reason. */
+static gboolean text_check(const char *text, gsize length, np_diags *diags)
+{
+	const char *bad;
+	if (length > TEXT_MAX) {
+		np_diags_error(diags, ((np_pos){0}), NULL, "the lab file is larger than 64 MiB");
+		return FALSE;
+	}
+	if (length >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
+		np_diags_error(diags, ((np_pos){0}), "save it as UTF-8", "the lab file is written in UTF-16");
+		return FALSE;
+	}
+	if (g_utf8_validate(text, (gssize)length, &bad))
+		return TRUE;
+	np_pos pos = offset_pos(text, (gsize)(bad - text));
+	if (*bad == '\0')
+		np_diags_error(diags, pos, "is it really a lab file?", "the lab file contains a NUL byte");
+	else
+		np_diags_error(diags, pos, "save it as UTF-8", "the lab file is not UTF-8: byte 0x%02x", (guchar)*bad);
+	return FALSE;
+}
+
+np_doc *np_doc_parse(const char *text, gsize length, np_diags *diags)
+{
+	if (!text_check(text, length, diags))
+		return NULL;
+	g_autoptr(np_doc) doc = g_new0(np_doc, 1);
+	doc->chunks = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GHashTable) anchors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GPtrArray) stack = g_ptr_array_new();
+	reader r = {.text = text, .doc = doc, .diags = diags, .anchors = anchors, .stack = stack};
+	if (!yaml_parser_initialize(&r.parser))
+		g_error("out of memory");
+	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&r.parser, (const guchar *)text, length);
+	gboolean good = stream_read(&r);
+	yaml_parser_delete(&r.parser);
+	return good ? g_steal_pointer(&doc) : NULL;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lab against world, site by site. */
+#include "plan/diff.h"
+
+#include "base/address.h"
+
+typedef struct {
+	np_plan *plan;
+	const np_lab *lab;
+	const np_world *world;
+} diff;
+
+/* How a site that the lab describes stands in the world. */
+typedef enum {
+	SITE_NEW,     /* does not exist, or is rebuilt: everything in it is created */
+	SITE_KNOWN,   /* was looked into */
+	SITE_UNKNOWN, /* exists and does not answer */
+} site_state;
+
+static void diff_site(diff *d, const np_site *site, const np_seen_site *seen, site_state state);
+
+bool np_site_gives_kvm(const np_world *world, const char *address)
+{
+	if (!*address)
+		return world->accel.kvm;
+	const np_seen_site *site = np_world_site(world, address);
+	if (site && site->reachable && site->proof.gathered)
+		return site->proof.kvm;
+	/* Not up yet: what it is given; the proof will tell. */
+	return world->accel.nested;
+}
+
+static void check_host(diff *d)
+{
+	const np_accel_answer *accel = &d->world->accel;
+	for (guint i = 0; i < d->lab->site.nodes->len; i++) {
+		const np_node *node = g_ptr_array_index(d->lab->site.nodes, i);
+		if (!np_node_is_site(node) || d->lab->host.nesting == NP_NESTING_IGNORE)
+			continue;
+		if (node->accel != NP_ACCEL_EMULATE && accel->needs_switch) {
+			np_plan_problem(d->plan,
+			                "host: node '%s' carries nodes, and nested virtualization is off in this kernel (%s). "
+			                "Switch it on and try again: %s", node->address, accel->reason, accel->switch_commands);
+			return;
+		}
+	}
+}
+
+static bool decide_accel(diff *d, const np_node *node, site_state state)
+{
+	const char *site = node->parent->address;
+	bool kvm = np_site_gives_kvm(d->world, site);
+	if (node->accel == NP_ACCEL_EMULATE)
+		return false;
+	if (kvm)
+		return true;
+	if (node->accel == NP_ACCEL_AUTO) {
+		np_plan_warning(d->plan, "node '%s' (level %u) will be emulated, about 10 times slower than with KVM: %s",
+		                node->address, node->level, *site ? "KVM does not work in its hypervisor" : d->world->accel.reason);
+		return false;
+	}
+	if (!*site) {
+		np_plan_problem(d->plan, "node '%s' asks for KVM (accel: kvm). %s. Enable virtualization in the firmware or in the "
+		                "hypervisor below, or set `accel: auto` on it to let it be emulated.",
+		                node->address, d->world->accel.reason);
+	} else if (state != SITE_KNOWN && d->world->accel.needs_switch && d->lab->host.nesting != NP_NESTING_IGNORE) {
+		/* check_host said what to do */
+	} else if (state == SITE_KNOWN) {
+		const np_seen_site *seen = np_world_site(d->world, site);
+		g_autofree char *missing = np_proof_missing(&seen->proof);
+		np_plan_problem(d->plan, "node '%s' asks for KVM (accel: kvm), which does not work in its hypervisor '%s' (level %u): %s. "
+		                "Set `accel: auto` on it to let it be emulated.", node->address, site, node->parent->level, missing);
+	} else {
+		np_plan_problem(d->plan, "node '%s' asks for KVM (accel: kvm), and its hypervisor '%s' cannot have it on this host: %s.",
+		                node->address, site, d->world->accel.reason);
+	}
+	return false;
+}
+
+static void check_cpu(diff *d, const np_node *node, const np_seen_site *seen, bool kvm)
+{
+	np_cpu_mode mode = np_cpu_mode_effective(node, kvm);
+	unsigned modes = !seen ? 0 : kvm ? seen->facts.modes_kvm : seen->facts.modes_qemu;
+	if (modes && !(modes & (1u << mode)))
+		np_plan_problem(d->plan, "node '%s': CPU mode %s is not available with accelerator %s on this hypervisor; "
+		                "try `cpu: %s`.", node->address, np_cpu_mode_names[mode], kvm ? "kvm" : "emulate",
+		                kvm ? "host-passthrough" : "maximum");
+}
+
+static bool clash(diff *d, const np_seen_site *seen, const char *what, const char *name, const char *address)
+{
+	g_autofree char *key = g_strdup_printf("%s %s", what, name);
+	if (!seen || !g_hash_table_contains(seen->foreign, key))
+		return false;
+	np_plan_problem(d->plan, "%s '%s': a %s named '%s' exists already and does not carry the mark of lab '%s'. "
+	                "Rename one of them, or remove that one.", g_str_equal(what, "domain") ? "node" : "network", address, what,
+	                name, d->lab->name);
+	return true;
+}
+
+static void drop_if_same(np_plan *plan, np_change *change)
+{
+	if (change->fields->len == 0)
+		np_change_drop_last(plan);
+}
+
+static void diff_network(diff *d, const np_site *site, const np_network *network, const np_seen_site *seen, site_state state)
+{
+	np_seen_network *have = state == SITE_KNOWN ? np_seen_site_network(seen, network->base.name) : NULL;
+	if (!have && (clash(d, seen, "network", network->libvirt_name, network->address) ||
+	              (network->mode != NP_NET_BRIDGE && clash(d, seen, "device", network->device, network->address))))
+		return;
+	np_change *change = np_change_add(d->plan, NP_CHANGE_NETWORK, site->address, network->address, NP_ACTION_CREATE);
+	change->network = network;
+	change->seen_network = have;
+	change->deferred = state == SITE_UNKNOWN;
+	if (!have) {
+		change->reason = g_strdup(change->deferred ? "known when its hypervisor is up" : "it does not exist");
+		return;
+	}
+	change->action = NP_ACTION_UPDATE;
+	np_diff_network_fields(change, network, have);
+	change->reason = g_strdup(change->start_only ? "it is not active" : "it differs from lab.yaml");
+	drop_if_same(d->plan, change);
+}
+
+static const char *wanted_image_id(const np_lab *lab, const np_node *node)
+{
+	const np_image *image = node->image ? np_map_find(lab->images, node->image) : NULL;
+	return image ? image->id : NULL;
+}
+
+static void check_existing(diff *d, np_change *change)
+{
+	const np_node *node = change->node;
+	if (node->protect && change->action == NP_ACTION_REPLACE)
+		np_plan_problem(d->plan, "node '%s' is protected (protect: true) and would have to be recreated, which loses its disks.",
+		                node->address);
+	for (guint i = 0; i < change->fields->len; i++) {
+		const np_field_change *field = g_ptr_array_index(change->fields, i);
+		if (g_str_has_prefix(field->name, "disks.") && field->before && field->after && change->action != NP_ACTION_REPLACE)
+			np_plan_problem(d->plan, "node '%s': %s cannot go from %s to %s: the size of an existing disk cannot be "
+			                "changed by this version. Put the old size back, or destroy the node first.",
+			                node->address, field->name, field->before, field->after);
+	}
+}
+
+/* Returns how the inside of the node stands after the plan. */
+static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *have, site_state state, const np_seen_site *seen)
+{
+	const char *site = node->parent->address;
+	bool kvm = decide_accel(d, node, state);
+	check_cpu(d, node, seen, kvm);
+	if (!have && clash(d, seen, "domain", node->libvirt_name, node->address))
+		return SITE_NEW;
+	np_change *change = np_change_add(d->plan, NP_CHANGE_NODE, site, node->address, NP_ACTION_CREATE);
+	change->node = node;
+	change->seen = have;
+	change->kvm = kvm;
+	change->deferred = state == SITE_UNKNOWN;
+	if (!have) {
+		change->reason = g_strdup(change->deferred ? "known when its hypervisor is up" : "it does not exist");
+		return state == SITE_UNKNOWN ? SITE_UNKNOWN : SITE_NEW;
+	}
+	np_diff_node_fields(change, node, have, kvm, wanted_image_id(d->lab, node));
+	check_existing(d, change);
+	change->reason = g_strdup(change->action == NP_ACTION_REPLACE ? "what differs is in its disks"
+	                          : change->start_only                ? "it is not running"
+	                                                              : "it differs from lab.yaml");
+	site_state inside = change->action == NP_ACTION_REPLACE                     ? SITE_NEW
+	                    : have->inside && have->inside->reachable               ? SITE_KNOWN
+	                                                                            : SITE_UNKNOWN;
+	drop_if_same(d->plan, change);
+	return inside;
+}
+
+static void diff_node(diff *d, const np_node *node, const np_seen_site *seen, site_state state)
+{
+	np_seen_node *have = state == SITE_KNOWN ? np_seen_site_node(seen, node->base.name) : NULL;
+	site_state inside = diff_node_itself(d, node, have, state, seen);
+	if (!np_node_is_site(node))
+		return;
+	if (inside == SITE_UNKNOWN && have && have->power == NP_POWER_RUNNING && have->inside && !np_plan_find(d->plan, node->address))
+		np_plan_warning(d->plan, "node '%s' is running, and what is inside is not known: %s", node->address, have->inside->why);
+	diff_site(d, &node->site, inside == SITE_KNOWN ? have->inside : NULL, inside);
+}
+
+static void delete_node(np_plan *plan, const char *site, const np_seen_node *seen, const char *reason)
+{
+	if (seen->inside)
+		np_diff_delete_site(plan, seen->inside, reason);
+	np_change *change = np_change_add(plan, NP_CHANGE_NODE, site, seen->node->address, NP_ACTION_DELETE);
+	change->seen = seen;
+	change->reason = g_strdup(reason);
+}
+
+static void delete_network(np_plan *plan, const char *site, const np_seen_network *seen, const char *reason)
+{
+	np_change *change = np_change_add(plan, NP_CHANGE_NETWORK, site, seen->network->address, NP_ACTION_DELETE);
+	change->seen_network = seen;
+	change->reason = g_strdup(reason);
+}
+
+void np_diff_delete_site(np_plan *plan, const np_seen_site *site, const char *reason)
+{
+	for (guint i = 0; i < site->nodes->len; i++)
+		delete_node(plan, site->address, g_ptr_array_index(site->nodes, i), reason);
+	for (guint i = 0; i < site->networks->len; i++)
+		delete_network(plan, site->address, g_ptr_array_index(site->networks, i), reason);
+}
+
+static void delete_orphans(diff *d, const np_site *site, const np_seen_site *seen)
+{
+	for (guint i = 0; i < seen->nodes->len; i++) {
+		const np_seen_node *node = g_ptr_array_index(seen->nodes, i);
+		if (!np_map_find(site->nodes, node->node->base.name))
+			delete_node(d->plan, site->address, node, "lab.yaml no longer has it");
+	}
+	for (guint i = 0; i < seen->networks->len; i++) {
+		const np_seen_network *network = g_ptr_array_index(seen->networks, i);
+		if (!np_map_find(site->networks, network->network->base.name))
+			delete_network(d->plan, site->address, network, "lab.yaml no longer has it");
+	}
+}
+
+static void diff_site(diff *d, const np_site *site, const np_seen_site *seen, site_state state)
+{
+	for (guint i = 0; i < site->networks->len; i++)
+		diff_network(d, site, g_ptr_array_index(site->networks, i), seen, state);
+	for (guint i = 0; i < site->nodes->len; i++)
+		diff_node(d, g_ptr_array_index(site->nodes, i), seen, state);
+	if (state == SITE_KNOWN)
+		delete_orphans(d, site, seen);
+}
+
+static bool uses_network(const np_node *node, const char *network)
+{
+	for (guint i = 0; node->nics && i < node->nics->len; i++) {
+		const np_nic *nic = g_ptr_array_index(node->nics, i);
+		if (g_strcmp0(nic->network, network) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A network that is rebuilt cuts off the guests on it. */
+static void check_networks(diff *d)
+{
+	for (guint i = 0; i < d->plan->changes->len; i++) {
+		const np_change *change = g_ptr_array_index(d->plan->changes, i);
+		if (change->kind != NP_CHANGE_NETWORK || change->action != NP_ACTION_REPLACE)
+			continue;
+		const np_seen_site *site = np_world_site(d->world, change->site);
+		for (guint j = 0; site && j < site->nodes->len; j++) {
+			const np_seen_node *seen = g_ptr_array_index(site->nodes, j);
+			const np_change *other = np_plan_find(d->plan, seen->node->address);
+			if (seen->power == NP_POWER_OFF || !uses_network(seen->node, change->network->base.name) ||
+			    (other && (other->action == NP_ACTION_REPLACE || other->action == NP_ACTION_DELETE)))
+				continue;
+			np_plan_problem(d->plan, "network '%s' would be rebuilt under node '%s', which is running; this version "
+			                "cannot re-attach it. Destroy the node first, or put the network back.",
+			                change->address, seen->node->address);
+		}
+	}
+}
+
+void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world)
+{
+	diff d = {plan, lab, world};
+	check_host(&d);
+	diff_site(&d, &lab->site, world->root, SITE_KNOWN);
+	check_networks(&d);
+}

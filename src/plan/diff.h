@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to plan/: filling a plan with changes. */
+#pragma once
+#include "plan/plan.h"
+
+np_change *np_change_add(np_plan *plan, np_change_kind kind, const char *site, const char *address, np_action action);
+/* Takes back the change that was added last. */
+void np_change_drop_last(np_plan *plan);
+void np_change_field(np_change *change, const char *name, const char *before, const char *after);
+void np_plan_problem(np_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void np_plan_warning(np_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world);
+/* Deletes all of a site: nodes inside first, then nodes, then networks. */
+void np_diff_delete_site(np_plan *plan, const np_seen_site *site, const char *reason);
+
+/* Fields of a node that exists, wanted against observed; sets impact and action of the change. image: wanted id. */
+void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_node *have, bool kvm, const char *image_id);
+void np_diff_network_fields(np_change *change, const np_network *want, const np_seen_network *have);
+/* The CPU mode that `auto` stands for. */
+np_cpu_mode np_cpu_mode_effective(const np_node *node, bool kvm);

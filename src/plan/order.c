@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/order.h"
+
+#include "base/address.h"
+
+const char *const np_step_kind_names[] = {"pool",  "image", "share", "network", "disks",  "create",         "redefine",
+                                          "start", "ready", "prove", "stop",    "delete", "delete network", "delete pool",
+                                          NULL};
+
+typedef struct {
+	const np_lab *lab; /* NULL: destroy */
+	const np_world *world;
+	const np_plan *plan;
+	GPtrArray *steps;
+	GHashTable *by_key; /* "KIND ADDRESS" → np_step */
+} order;
+
+static void step_free(gpointer data)
+{
+	np_step *step = data;
+	g_free(step->address);
+	g_free(step->site);
+	g_free(step->label);
+	g_array_unref(step->needs);
+	g_clear_pointer(&step->nodes, g_ptr_array_unref);
+	g_free(step);
+}
+
+static np_step *find(order *o, np_step_kind kind, const char *address)
+{
+	g_autofree char *key = g_strdup_printf("%d %s", kind, address);
+	return g_hash_table_lookup(o->by_key, key);
+}
+
+static np_step *add(order *o, np_step_kind kind, const char *site, const char *address, const char *label)
+{
+	np_step *step = g_new0(np_step, 1);
+	step->kind = kind;
+	step->id = o->steps->len;
+	step->site = g_strdup(site);
+	step->address = g_strdup(address);
+	step->label = g_strdup(label);
+	step->needs = g_array_new(FALSE, FALSE, sizeof(unsigned));
+	g_ptr_array_add(o->steps, step);
+	g_hash_table_insert(o->by_key, g_strdup_printf("%d %s", kind, address), step);
+	return step;
+}
+
+static void need(np_step *step, const np_step *other)
+{
+	if (!step || !other || step == other)
+		return;
+	for (guint i = 0; i < step->needs->len; i++)
+		if (g_array_index(step->needs, unsigned, i) == other->id)
+			return;
+	g_array_append_val(step->needs, other->id);
+}
+
+static void need_key(order *o, np_step *step, np_step_kind kind, const char *address)
+{
+	need(step, find(o, kind, address));
+}
+
+static np_change *change_of(order *o, const char *address)
+{
+	return np_plan_find(o->plan, address);
+}
+
+static bool is_down_change(const np_change *change)
+{
+	return change && !change->deferred && !change->start_only &&
+	       (change->action == NP_ACTION_DELETE || change->action == NP_ACTION_REPLACE ||
+	        (change->action == NP_ACTION_UPDATE && change->impact == NP_IMPACT_RESTART));
+}
+
+static bool loses_disk(const np_change *change)
+{
+	return change && (change->action == NP_ACTION_DELETE || change->action == NP_ACTION_REPLACE);
+}
+
+/* ── going down: children first ── */
+
+typedef struct {
+	bool down;    /* an ancestor goes down */
+	bool doomed;  /* an ancestor's disk goes away, and all inside with it */
+} fate;
+
+static void down_site(order *o, const np_seen_site *site, fate above);
+
+static void add_stop(order *o, const char *site, const np_seen_node *seen, bool graceful)
+{
+	const char *address = seen->node->address;
+	g_autofree char *label = g_strdup_printf("%s: %s", address, graceful ? "shut down" : "power off");
+	np_step *stop = add(o, NP_STEP_STOP, site, address, label);
+	stop->seen = seen;
+	stop->graceful = graceful;
+	for (guint i = 0; seen->inside && i < seen->inside->nodes->len; i++) {
+		const np_seen_node *child = g_ptr_array_index(seen->inside->nodes, i);
+		need_key(o, stop, NP_STEP_STOP, child->node->address);
+		need_key(o, stop, NP_STEP_DELETE, child->node->address);
+	}
+	for (guint i = 0; seen->inside && i < seen->inside->networks->len; i++) {
+		const np_seen_network *network = g_ptr_array_index(seen->inside->networks, i);
+		need_key(o, stop, NP_STEP_DELETE_NETWORK, network->network->address);
+	}
+}
+
+static void down_node(order *o, const np_seen_site *site, const np_seen_node *seen, fate above)
+{
+	const char *address = seen->node->address;
+	np_change *change = change_of(o, address);
+	bool loses = loses_disk(change);
+	fate inside = {above.down || is_down_change(change), above.doomed || loses};
+	if (seen->inside)
+		down_site(o, seen->inside, inside);
+	bool running = seen->power != NP_POWER_OFF;
+	if (running && inside.down)
+		add_stop(o, site->address, seen, !inside.doomed);
+	if (!loses || above.doomed)
+		return;
+	g_autofree char *label = g_strdup_printf("%s: delete", address);
+	np_step *gone = add(o, NP_STEP_DELETE, site->address, address, label);
+	gone->seen = seen;
+	need_key(o, gone, NP_STEP_STOP, address);
+}
+
+static void down_network(order *o, const np_seen_site *site, const np_seen_network *seen)
+{
+	const char *address = seen->network->address;
+	np_change *change = change_of(o, address);
+	if (!loses_disk(change))
+		return;
+	g_autofree char *label = g_strdup_printf("%s: delete", address);
+	np_step *gone = add(o, NP_STEP_DELETE_NETWORK, site->address, address, label);
+	gone->seen_network = seen;
+	for (guint i = 0; i < site->nodes->len; i++) {
+		const np_seen_node *node = g_ptr_array_index(site->nodes, i);
+		need_key(o, gone, NP_STEP_DELETE, node->node->address);
+		need_key(o, gone, NP_STEP_STOP, node->node->address);
+	}
+}
+
+static void down_site(order *o, const np_seen_site *site, fate above)
+{
+	for (guint i = 0; i < site->nodes->len; i++)
+		down_node(o, site, g_ptr_array_index(site->nodes, i), above);
+	for (guint i = 0; !above.doomed && i < site->networks->len; i++)
+		down_network(o, site, g_ptr_array_index(site->networks, i));
+}
+
+/* ── coming up: parents first ── */
+
+static bool is_new(const np_change *change)
+{
+	return change && !change->deferred && (change->action == NP_ACTION_CREATE || change->action == NP_ACTION_REPLACE);
+}
+
+static void up_pool(order *o, const np_site *site)
+{
+	g_autofree char *label = g_strdup_printf("%s: storage pools", *site->address ? site->address : "host");
+	np_step *pool = add(o, NP_STEP_POOL, site->address, site->address, label);
+	need_key(o, pool, NP_STEP_SITE, site->address);
+}
+
+static void up_network(order *o, const np_site *site, const np_network *network)
+{
+	np_change *change = change_of(o, network->address);
+	if (!change || change->deferred || change->action == NP_ACTION_DELETE)
+		return;
+	g_autofree char *label = g_strdup_printf("%s: create", network->address);
+	np_step *step = add(o, NP_STEP_NETWORK, site->address, network->address, label);
+	step->network = network;
+	need_key(o, step, NP_STEP_SITE, site->address);
+	need_key(o, step, NP_STEP_DELETE_NETWORK, network->address);
+}
+
+static void up_image(order *o, const np_node *node)
+{
+	const np_image *image = node->image ? np_map_find(o->lab->images, node->image) : NULL;
+	if (!image || node->level != 1)
+		return;
+	g_autofree char *address = g_strdup_printf("image.%s", image->base.name);
+	if (find(o, NP_STEP_IMAGE, address))
+		return;
+	g_autofree char *label = g_strdup_printf("%s: store", address);
+	np_step *step = add(o, NP_STEP_IMAGE, "", address, label);
+	step->image = image;
+	need_key(o, step, NP_STEP_POOL, "");
+}
+
+static void up_share(order *o, const np_node *node)
+{
+	if (node->level != 1 || !node->site.nodes->len)
+		return;
+	g_autofree char *label = g_strdup_printf("%s: images for its nodes", node->address);
+	np_step *step = add(o, NP_STEP_SHARE, "", node->address, label);
+	step->node = node;
+	need_key(o, step, NP_STEP_POOL, "");
+}
+
+static void up_disks(order *o, const np_site *site)
+{
+	g_autoptr(GPtrArray) nodes = g_ptr_array_new();
+	for (guint i = 0; i < site->nodes->len; i++) {
+		np_node *node = g_ptr_array_index(site->nodes, i);
+		if (is_new(change_of(o, node->address)))
+			g_ptr_array_add(nodes, node);
+	}
+	if (!nodes->len)
+		return;
+	up_pool(o, site);
+	g_autofree char *label = g_strdup_printf("%s: write %u disk%s", *site->address ? site->address : "host", nodes->len,
+	                                         nodes->len == 1 ? "" : "s");
+	np_step *step = add(o, NP_STEP_DISKS, "", site->address, label);
+	step->nodes = g_steal_pointer(&nodes);
+	for (guint i = 0; i < step->nodes->len; i++) {
+		np_node *node = g_ptr_array_index(step->nodes, i);
+		up_image(o, node);
+		up_share(o, node);
+	}
+}
+
+static void need_place(order *o, np_step *step, const np_node *node)
+{
+	const char *site = node->parent->address;
+	need_key(o, step, NP_STEP_SITE, site);
+	need_key(o, step, NP_STEP_POOL, site);
+	for (guint i = 0; i < node->nics->len; i++) {
+		const np_network *network = np_nic_network(node, g_ptr_array_index(node->nics, i));
+		if (network)
+			need_key(o, step, NP_STEP_NETWORK, network->address);
+	}
+	g_autofree char *image = g_strdup_printf("image.%s", node->image ? node->image : "");
+	need_key(o, step, NP_STEP_IMAGE, image);
+	need_key(o, step, NP_STEP_SHARE, node->address);
+}
+
+static np_step *up_step(order *o, np_step_kind kind, const np_node *node, const np_change *change, const char *verb)
+{
+	g_autofree char *label = g_strdup_printf("%s: %s", node->address, verb);
+	np_step *step = add(o, kind, node->parent->address, node->address, label);
+	step->node = node;
+	step->kvm = change ? change->kvm : np_site_gives_kvm(o->world, node->parent->address);
+	step->seen = change ? change->seen : NULL;
+	need_place(o, step, node);
+	return step;
+}
+
+static np_step *up_create(order *o, const np_node *node, const np_change *change)
+{
+	np_step *step = up_step(o, NP_STEP_CREATE, node, change, "create and start");
+	need_key(o, step, NP_STEP_DISKS, node->parent->address);
+	need_key(o, step, NP_STEP_DELETE, node->address);
+	return step;
+}
+
+static np_step *up_restart(order *o, const np_node *node, const np_change *change, const np_step *stop)
+{
+	np_step *redefine = NULL;
+	if (change && change->action == NP_ACTION_UPDATE && !change->start_only) {
+		if (np_node_is_site(node) && !find(o, NP_STEP_POOL, "") && node->level == 1) {
+			up_pool(o, node->parent);
+			up_share(o, node);
+		}
+		redefine = up_step(o, NP_STEP_REDEFINE, node, change, "redefine");
+		need(redefine, stop);
+	}
+	np_step *start = up_step(o, NP_STEP_START, node, change, "start");
+	need(start, stop);
+	need(start, redefine);
+	return start;
+}
+
+static void up_ready(order *o, const np_node *node, const np_step *begun)
+{
+	const char *site = node->parent->address;
+	g_autofree char *label = g_strdup_printf("%s: %s", node->address, node->ready.wait == NP_WAIT_NONE ? "started" : "wait until ready");
+	np_step *ready = add(o, NP_STEP_READY, site, node->address, label);
+	ready->node = node;
+	need(ready, begun);
+	if (!np_node_is_site(node))
+		return;
+	g_autofree char *proof = g_strdup_printf("%s: prove that KVM works inside", node->address);
+	np_step *prove = add(o, NP_STEP_SITE, site, node->address, proof);
+	prove->node = node;
+	need(prove, ready);
+}
+
+static void up_site(order *o, const np_site *site);
+
+static void up_node(order *o, const np_node *node)
+{
+	np_change *change = change_of(o, node->address);
+	if (change && change->deferred)
+		return;
+	np_step *stop = find(o, NP_STEP_STOP, node->address);
+	np_step *begun = is_new(change)                                                                     ? up_create(o, node, change)
+	                 : (stop || (change && (change->start_only || change->action == NP_ACTION_UPDATE))) ? up_restart(o, node, change, stop)
+	                                                                                                    : NULL;
+	const np_seen_node *seen = np_world_node(o->world, node->address);
+	bool waited_for = seen && seen->power == NP_POWER_RUNNING && seen->inside && !seen->inside->reachable;
+	if (begun || waited_for) /* an apply may have been cut short while it waited */
+		up_ready(o, node, begun);
+	if (np_node_is_site(node))
+		up_site(o, &node->site);
+}
+
+static void up_site(order *o, const np_site *site)
+{
+	up_disks(o, site);
+	for (guint i = 0; i < site->networks->len; i++)
+		up_network(o, site, g_ptr_array_index(site->networks, i));
+	for (guint i = 0; i < site->nodes->len; i++)
+		up_node(o, g_ptr_array_index(site->nodes, i));
+}
+
+static void teardown_pool(order *o)
+{
+	np_step *last = add(o, NP_STEP_DELETE_POOL, "", "", "host: storage and keys of the lab");
+	for (guint i = 0; i + 1 < o->steps->len; i++)
+		need(last, g_ptr_array_index(o->steps, i));
+}
+
+GPtrArray *np_order_make(const np_lab *lab, const np_world *world, const np_plan *plan, bool teardown)
+{
+	order o = {.lab = lab, .world = world, .plan = plan};
+	o.steps = g_ptr_array_new_with_free_func(step_free);
+	o.by_key = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	down_site(&o, world->root, (fate){false, false});
+	if (teardown)
+		teardown_pool(&o);
+	else
+		up_site(&o, &lab->site);
+	g_hash_table_unref(o.by_key);
+	return o.steps;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From changes to steps: what is executed, and what must be done before. Deleting is the reverse of creating. Pure. */
+#pragma once
+#include "plan/plan.h"
+
+typedef enum {
+	NP_STEP_POOL,           /* the site's two storage pools */
+	NP_STEP_IMAGE,          /* host: an image into the images pool */
+	NP_STEP_SHARE,          /* host: the images of a hypervisor's children, as one volume */
+	NP_STEP_NETWORK,        /* define and start */
+	NP_STEP_DISKS,          /* make and configure the new root disks of a site, locally */
+	NP_STEP_CREATE,         /* volumes and domain */
+	NP_STEP_REDEFINE,
+	NP_STEP_START,
+	NP_STEP_READY,          /* wait until it is what `ready` asks for */
+	NP_STEP_SITE,           /* hypervisor: its libvirtd answers, and the proof */
+	NP_STEP_STOP,
+	NP_STEP_DELETE,         /* domain and volumes */
+	NP_STEP_DELETE_NETWORK,
+	NP_STEP_DELETE_POOL,    /* the lab's pool, keys, and images that nobody uses: full destroy only */
+} np_step_kind;
+extern const char *const np_step_kind_names[];
+
+typedef struct {
+	np_step_kind kind;
+	unsigned id;          /* index in the list */
+	char *address;        /* of the node, network or image it is about; the site's for pools and disks */
+	char *site;           /* where it is executed */
+	char *label;          /* for people: "compute-1: start" */
+	GArray *needs;        /* of unsigned: steps that must be done before */
+	bool graceful;        /* STOP: shut down rather than cut the power */
+	bool kvm;             /* CREATE, REDEFINE: accelerator */
+	const np_node *node;  /* borrowed; STOP, DELETE: NULL */
+	const np_network *network;
+	const np_image *image;
+	const np_seen_node *seen;
+	const np_seen_network *seen_network;
+	GPtrArray *nodes;     /* DISKS: of const np_node*, borrowed; else NULL */
+} np_step;
+
+/* Steps for a plan, in an order that could be executed one by one. teardown: nothing of the lab is to be left. */
+GPtrArray *np_order_make(const np_lab *lab, const np_world *world, const np_plan *plan, bool teardown);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world/proof.h"
+
+#include <string.h>
+
+const char *const np_check_names[] = {"flag", "module", "nested", "device", "capabilities", NULL};
+
+const char np_proof_script[] =
+	"flag=$(grep -o -w -m1 -e svm -e vmx /proc/cpuinfo | head -n1)\n"
+	"case $flag in vmx) module=kvm_intel;; *) module=kvm_amd;; esac\n"
+	"echo \"flag=$flag\"\n"
+	"echo \"wanted=$module\"\n"
+	"[ -d /sys/module/$module ] && echo \"module=$module\"\n"
+	"echo \"nested=$(cat /sys/module/$module/parameters/nested 2>/dev/null)\"\n"
+	"if [ -c /dev/kvm ]; then\n"
+	"  if message=$( (exec 3<>/dev/kvm) 2>&1 ); then echo device=ok; else echo \"device=$message\"; fi\n"
+	"else echo 'device=/dev/kvm does not exist'; fi\n"
+	"[ -d /sys/module/$module ] || echo \"log=$(dmesg 2>/dev/null | grep -i \"kvm\" | tail -n1)\"\n";
+
+void np_proof_clear(np_proof *proof)
+{
+	for (int i = 0; i < NP_CHECK_COUNT; i++)
+		g_free(proof->detail[i]);
+	*proof = (np_proof){0};
+}
+
+static const char *value_of(char **lines, const char *key)
+{
+	size_t length = strlen(key);
+	for (char **line = lines; *line; line++)
+		if (strncmp(*line, key, length) == 0 && (*line)[length] == '=')
+			return *line + length + 1;
+	return "";
+}
+
+static void put(np_proof *proof, np_check check, bool ok, char *detail)
+{
+	proof->ok[check] = ok;
+	g_free(proof->detail[check]);
+	proof->detail[check] = detail;
+}
+
+void np_proof_read(np_proof *proof, const char *output)
+{
+	g_auto(GStrv) lines = g_strsplit(output, "\n", -1);
+	const char *flag = value_of(lines, "flag");
+	const char *module = value_of(lines, "module");
+	const char *nested = value_of(lines, "nested");
+	const char *device = value_of(lines, "device");
+	const char *log = value_of(lines, "log");
+
+	put(proof, NP_CHECK_FLAG, *flag != '\0',
+	    *flag ? g_strdup(flag) : g_strdup("the CPU shows neither vmx nor svm"));
+	if (*module)
+		put(proof, NP_CHECK_MODULE, true, g_strdup(module));
+	else
+		put(proof, NP_CHECK_MODULE, false,
+		    g_strdup_printf("the module %s is not loaded%s%s", value_of(lines, "wanted"),
+		                    *log ? "; its kernel says: " : "", log));
+	bool on = *nested && strchr("Yy1", *nested);
+	put(proof, NP_CHECK_NESTED, on,
+	    *nested ? g_strdup_printf("nested=%s", nested) : g_strdup("the parameter nested cannot be read"));
+	bool usable = strcmp(device, "ok") == 0;
+	put(proof, NP_CHECK_DEVICE, usable, g_strdup(usable ? "/dev/kvm opens" : device));
+	proof->gathered = true;
+}
+
+void np_proof_finish(np_proof *proof, const np_host_facts *facts)
+{
+	put(proof, NP_CHECK_CAPABILITIES, facts->offers_kvm,
+	    g_strdup(facts->offers_kvm ? "libvirt offers kvm" : "libvirt does not offer kvm"));
+	proof->kvm = proof->gathered;
+	for (int i = 0; i < NP_CHECK_COUNT; i++)
+		proof->kvm = proof->kvm && proof->ok[i];
+}
+
+char *np_proof_missing(const np_proof *proof)
+{
+	if (!proof->gathered)
+		return g_strdup("nothing was gathered inside it yet");
+	for (int i = 0; i < NP_CHECK_COUNT; i++)
+		if (!proof->ok[i])
+			return g_strdup(proof->detail[i] ? proof->detail[i] : np_check_names[i]);
+	return NULL;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world/world.h"
+
+const char *const np_power_names[] = {"off", "running", "paused", "crashed", NULL};
+
+void np_host_facts_clear(np_host_facts *facts)
+{
+	g_free(facts->uuid);
+	g_free(facts->arch);
+	g_free(facts->version);
+	g_free(facts->flag);
+	*facts = (np_host_facts){0};
+}
+
+void np_kernel_facts_clear(np_kernel_facts *facts)
+{
+	g_free(facts->flag);
+	g_free(facts->module);
+	g_free(facts->device_error);
+	*facts = (np_kernel_facts){.nested = -1};
+}
+
+np_seen_node *np_seen_node_new(void)
+{
+	np_seen_node *seen = g_new0(np_seen_node, 1);
+	seen->node = np_object_new(&np_node_kind, NULL);
+	return seen;
+}
+
+void np_seen_node_free(np_seen_node *seen)
+{
+	if (!seen)
+		return;
+	np_node_free(seen->node);
+	g_free(seen->image_id);
+	g_free(seen->inject_id);
+	g_free(seen->want_accel);
+	g_free(seen->share);
+	np_seen_site_free(seen->inside);
+	g_free(seen);
+}
+
+np_seen_network *np_seen_network_new(void)
+{
+	np_seen_network *seen = g_new0(np_seen_network, 1);
+	seen->network = np_object_new(&np_network_kind, NULL);
+	return seen;
+}
+
+void np_seen_network_free(np_seen_network *seen)
+{
+	if (!seen)
+		return;
+	np_network_free(seen->network);
+	g_free(seen);
+}
+
+np_seen_site *np_seen_site_new(const char *address)
+{
+	np_seen_site *site = g_new0(np_seen_site, 1);
+	site->address = g_strdup(address);
+	site->nodes = g_ptr_array_new_with_free_func((GDestroyNotify)np_seen_node_free);
+	site->networks = g_ptr_array_new_with_free_func((GDestroyNotify)np_seen_network_free);
+	site->foreign = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	site->volumes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	return site;
+}
+
+void np_seen_site_free(np_seen_site *site)
+{
+	if (!site)
+		return;
+	g_free(site->address);
+	g_free(site->why);
+	np_host_facts_clear(&site->facts);
+	np_proof_clear(&site->proof);
+	g_ptr_array_unref(site->nodes);
+	g_ptr_array_unref(site->networks);
+	g_hash_table_unref(site->foreign);
+	g_hash_table_unref(site->volumes);
+	g_free(site);
+}
+
+np_world *np_world_new(const char *lab)
+{
+	np_world *world = g_new0(np_world, 1);
+	world->lab = g_strdup(lab);
+	world->root = np_seen_site_new("");
+	world->kernel.nested = -1;
+	return world;
+}
+
+void np_world_free(np_world *world)
+{
+	if (!world)
+		return;
+	g_free(world->lab);
+	np_seen_site_free(world->root);
+	np_kernel_facts_clear(&world->kernel);
+	np_accel_answer_clear(&world->accel);
+	g_free(world);
+}
+
+np_seen_node *np_seen_site_node(const np_seen_site *site, const char *name)
+{
+	for (guint i = 0; site && i < site->nodes->len; i++) {
+		np_seen_node *seen = g_ptr_array_index(site->nodes, i);
+		if (g_strcmp0(seen->node->base.name, name) == 0)
+			return seen;
+	}
+	return NULL;
+}
+
+np_seen_network *np_seen_site_network(const np_seen_site *site, const char *name)
+{
+	for (guint i = 0; site && i < site->networks->len; i++) {
+		np_seen_network *seen = g_ptr_array_index(site->networks, i);
+		if (g_strcmp0(seen->network->base.name, name) == 0)
+			return seen;
+	}
+	return NULL;
+}
+
+np_seen_node *np_world_node(const np_world *world, const char *address)
+{
+	g_auto(GStrv) parts = g_strsplit(address, "/", -1);
+	const np_seen_site *site = world->root;
+	np_seen_node *seen = NULL;
+	for (char **part = parts; *part; part++) {
+		seen = np_seen_site_node(site, *part);
+		if (!seen)
+			return NULL;
+		site = seen->inside;
+	}
+	return seen;
+}
+
+np_seen_site *np_world_site(const np_world *world, const char *address)
+{
+	if (!*address)
+		return world->root;
+	np_seen_node *seen = np_world_node(world, address);
+	return seen ? seen->inside : NULL;
+}

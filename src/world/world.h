@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The world: what was observed, as the lab's own structs plus a status. */
+#pragma once
+#include <stdbool.h>
+
+#include "lab/model.h"
+
+typedef enum { NP_POWER_OFF, NP_POWER_RUNNING, NP_POWER_PAUSED, NP_POWER_CRASHED } np_power;
+extern const char *const np_power_names[];
+
+/* What a hypervisor says of itself. */
+typedef struct {
+	char *uuid;       /* of the machine, lower case */
+	char *arch;       /* "x86_64" */
+	char *version;    /* "QEMU 7.2.22, libvirt 9.0.0" */
+	guint64 memory;   /* bytes */
+	unsigned cpus;
+	bool local;       /* this machine's own daemon */
+	bool offers_kvm;  /* listed in capabilities; no proof (KVM may be advertised and useless) */
+	bool offers_qemu;
+	char *flag;       /* "svm" or "vmx" as libvirt's host CPU shows it, NULL: none */
+	unsigned modes_kvm, modes_qemu; /* bit (1 << np_cpu_mode) for each supported mode */
+} np_host_facts;
+void np_host_facts_clear(np_host_facts *facts);
+
+typedef enum { NP_MODULE_ABSENT, NP_MODULE_LIVE, NP_MODULE_BUILTIN, NP_MODULE_OTHER } np_module_state;
+
+/* What the kernel of this machine says. */
+typedef struct {
+	char *flag;              /* "svm", "vmx" in /proc/cpuinfo, NULL: none */
+	char *module;            /* "kvm_amd", "kvm_intel": the one that belongs to the flag, else the one that is loaded; NULL */
+	np_module_state state;
+	int nested;              /* 1, 0, -1: unknown */
+	bool device;             /* /dev/kvm can be opened for reading and writing */
+	char *device_error;      /* why not, NULL when it can */
+} np_kernel_facts;
+void np_kernel_facts_clear(np_kernel_facts *facts);
+
+/* Which accelerator a site gives its nodes, and why. */
+typedef struct {
+	bool kvm;
+	bool nested;     /* a node under this accelerator can be a hypervisor with KVM */
+	bool needs_switch; /* kvm, but nesting is off in the kernel */
+	const char *flag; /* "svm"/"vmx" that nodes which carry nodes get; borrowed from the facts or static */
+	char *reason;    /* whole sentence */
+	char *switch_commands; /* with needs_switch: the exact commands, else NULL */
+} np_accel_answer;
+void np_accel_answer_clear(np_accel_answer *answer);
+
+/* Pure: from the facts to the answer. kernel may be NULL (a remote host). */
+void np_accel_decide(const np_host_facts *host, const np_kernel_facts *kernel, np_accel_answer *ret);
+
+/* Evidence gathered inside a level that KVM works there. */
+typedef enum { NP_CHECK_FLAG, NP_CHECK_MODULE, NP_CHECK_NESTED, NP_CHECK_DEVICE, NP_CHECK_CAPABILITIES, NP_CHECK_COUNT } np_check;
+extern const char *const np_check_names[]; /* "flag", "module", "nested", "device", "capabilities" */
+typedef struct {
+	bool gathered;
+	bool ok[NP_CHECK_COUNT];
+	char *detail[NP_CHECK_COUNT]; /* what was seen, e.g. "kvm_amd", "nested=0"; owned */
+	bool kvm;                     /* all of them */
+} np_proof;
+void np_proof_clear(np_proof *proof);
+/* First missing link in words with what to do ("module kvm_amd is not loaded …"); NULL when proven. Caller frees. */
+char *np_proof_missing(const np_proof *proof);
+
+typedef struct np_seen_site np_seen_site;
+
+typedef struct {
+	np_node *node;    /* address, uuid, name, memory, vcpus, accel (KVM or EMULATE), cpu, disks, nics as observed */
+	np_power power;
+	char *image_id, *inject_id; /* from the mark; may be NULL */
+	char *share;      /* volume with its children's images that is attached; NULL: none */
+	char *want_accel; /* accel as the lab said when it was made: "auto", … */
+	np_ip ip;         /* by which the parent site reaches it; from the mark */
+	bool hypervisor;  /* marked as carrying nodes */
+	np_seen_site *inside; /* NULL unless hypervisor */
+} np_seen_node;
+
+typedef struct {
+	np_network *network;
+	bool active;
+} np_seen_network;
+
+struct np_seen_site {
+	char *address;       /* "" for the host */
+	bool reachable;      /* false: everything below is unknown */
+	char *why;           /* not reachable: why */
+	np_host_facts facts;
+	np_proof proof;      /* levels ≥ 1 */
+	GPtrArray *nodes;    /* of np_seen_node*, those that carry the lab's mark */
+	GPtrArray *networks; /* of np_seen_network*, likewise */
+	GHashTable *foreign; /* set of "domain NAME", "network NAME", "device BRIDGE": names that others use here */
+	GHashTable *volumes; /* name → NULL: volumes in the lab's pool; empty when there is no pool */
+	bool pool;           /* the lab's pool exists */
+};
+
+typedef struct {
+	char *lab;          /* name */
+	np_seen_site *root;
+	np_kernel_facts kernel; /* of the host, when it is this machine */
+	bool has_kernel;
+	np_accel_answer accel;  /* of the host */
+} np_world;
+
+np_seen_node *np_seen_node_new(void);
+void np_seen_node_free(np_seen_node *seen);
+np_seen_network *np_seen_network_new(void);
+void np_seen_network_free(np_seen_network *seen);
+np_seen_site *np_seen_site_new(const char *address);
+void np_seen_site_free(np_seen_site *site);
+np_world *np_world_new(const char *lab);
+void np_world_free(np_world *world);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_seen_node, np_seen_node_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_seen_network, np_seen_network_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_seen_site, np_seen_site_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_world, np_world_free)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_host_facts, np_host_facts_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_proof, np_proof_clear)
+
+/* By name in one site; NULL when missing. Borrowed. */
+np_seen_node *np_seen_site_node(const np_seen_site *site, const char *name);
+np_seen_network *np_seen_site_network(const np_seen_site *site, const char *name);
+/* By address in the whole world; NULL when missing or unknown. Borrowed. */
+np_seen_site *np_world_site(const np_world *world, const char *address);
+np_seen_node *np_world_node(const np_world *world, const char *address);

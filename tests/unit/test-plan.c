@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Golden plans: tests/unit/plans/NAME.test has sections
+ *   @HOST kvm | kvm-not-nested | emulate          what the host can do
+ *   @HAVE   a lab file: what exists               (optional)
+ *   @OFF ADDRESS…   nodes of it that are off      (optional)
+ *   @UNREACHABLE ADDRESS…   hypervisors that run and do not answer
+ *   @NOKVM ADDRESS…   hypervisors whose proof failed
+ *   @FOREIGN "domain NAME" …   one a line: names that somebody else has at the host
+ *   @WANT   a lab file (default: @HAVE)           @DESTROY instead of it: plan of destroy
+ *   @EXPECT the plan's text, then the steps with what each needs
+ * NP_TEST_REGENERATE=1 rewrites @EXPECT; read the difference. */
+#include <glib.h>
+#include <string.h>
+
+#include "lab/lab.h"
+#include "plan/order.h"
+
+typedef struct {
+	char *host, *have, *off, *unreachable, *nokvm, *foreign, *want, *expect;
+	bool destroy;
+} golden;
+
+static bool listed(const char *list, const char *word)
+{
+	g_auto(GStrv) words = g_strsplit_set(list ? list : "", " \n", -1);
+	return g_strv_contains((const char *const *)words, word);
+}
+
+static void take(golden *g, const char *name, const char *rest, const char *body)
+{
+	char **slot = g_str_equal(name, "HOST")          ? &g->host
+	              : g_str_equal(name, "HAVE")        ? &g->have
+	              : g_str_equal(name, "OFF")         ? &g->off
+	              : g_str_equal(name, "UNREACHABLE") ? &g->unreachable
+	              : g_str_equal(name, "NOKVM")       ? &g->nokvm
+	              : g_str_equal(name, "FOREIGN")     ? &g->foreign
+	              : g_str_equal(name, "WANT")        ? &g->want
+	              : g_str_equal(name, "EXPECT")      ? &g->expect
+	                                                 : NULL;
+	if (g_str_equal(name, "DESTROY"))
+		g->destroy = true;
+	else if (slot)
+		*slot = g_strdup(*rest ? rest : body);
+	else
+		g_error("unknown section @%s", name);
+}
+
+static void parse_golden(const char *text, golden *g)
+{
+	g_auto(GStrv) parts = g_strsplit(text, "\n@", -1);
+	for (char **part = parts; *part; part++) {
+		const char *section = part == parts && **part == '@' ? *part + 1 : *part;
+		const char *end = strchr(section, '\n');
+		g_autofree char *line = end ? g_strndup(section, (gsize)(end - section)) : g_strdup(section);
+		g_auto(GStrv) words = g_strsplit(line, " ", 2);
+		take(g, words[0], words[1] ? words[1] : "", end ? end + 1 : "");
+	}
+}
+
+static np_lab *load(const char *text)
+{
+	np_diags *diags = NULL;
+	np_load_options options = {.file = "lab.yaml", .folder = "/lab"};
+	np_lab *lab = np_lab_parse(text, strlen(text), &options, &diags);
+	if (!lab) {
+		g_autofree char *message = np_diags_render(diags, false);
+		g_error("%s", message);
+	}
+	np_diags_free(diags);
+	for (guint i = 0; i < lab->images->len; i++) {
+		np_image *image = g_ptr_array_index(lab->images, i);
+		g_free(image->id);
+		image->id = g_strdup_printf("sha256-%s", image->source);
+	}
+	return lab;
+}
+
+static void set_inject(np_node *node, gpointer data G_GNUC_UNUSED)
+{
+	GString *text = g_string_new("i");
+	for (guint i = 0; node->inject.files && i < node->inject.files->len; i++) {
+		const np_file *file = g_ptr_array_index(node->inject.files, i);
+		g_string_append_printf(text, "%s=%s", file->path, file->content);
+	}
+	node->inject_id = g_string_free(text, FALSE);
+	if (node->site.nodes->len)
+		node->site.share = g_strdup("share-1.raw");
+}
+
+static np_proof proven(bool kvm)
+{
+	np_proof proof = {.gathered = true, .kvm = kvm};
+	for (int i = 0; i < NP_CHECK_COUNT; i++) {
+		proof.ok[i] = kvm || i == NP_CHECK_FLAG;
+		proof.detail[i] = g_strdup_printf("%s was looked at", np_check_names[i]);
+	}
+	return proof;
+}
+
+static void fill_site(np_seen_site *seen, np_site *site, const np_world *world, const golden *g);
+
+static void swap(GPtrArray **a, GPtrArray **b)
+{
+	GPtrArray *kept = *a;
+	*a = *b;
+	*b = kept;
+}
+
+/* What libvirt would show of a node that nestplan made from `node`. */
+static np_seen_node *as_seen(const np_lab *lab, np_node *node, bool kvm)
+{
+	np_seen_node *seen = np_seen_node_new();
+	np_node *copy = seen->node;
+	copy->base.name = g_strdup(node->base.name);
+	copy->address = g_strdup(node->address);
+	copy->libvirt_name = g_strdup(node->libvirt_name);
+	copy->level = node->level;
+	copy->memory = node->memory;
+	copy->vcpus = node->vcpus;
+	np_object_mark(&np_node_kind, &copy->base, "memory");
+	np_object_mark(&np_node_kind, &copy->base, "vcpus");
+	copy->accel = kvm ? NP_ACCEL_KVM : NP_ACCEL_EMULATE;
+	copy->cpu.mode = node->cpu.mode != NP_CPU_AUTO ? node->cpu.mode : kvm ? NP_CPU_HOST_PASSTHROUGH : NP_CPU_MAXIMUM;
+	copy->cpu.model = g_strdup(node->cpu.model);
+	const np_image *image = np_map_find(lab->images, node->image);
+	seen->image_id = g_strdup(image->id);
+	seen->inject_id = g_strdup(node->inject_id);
+	seen->share = g_strdup(node->site.share);
+	seen->hypervisor = np_node_is_site(node);
+	swap(&copy->disks, &node->disks);
+	swap(&copy->nics, &node->nics);
+	return seen;
+}
+
+static void fill_node(np_seen_site *site, const np_lab *lab, np_node *node, const np_world *world, const golden *g)
+{
+	bool kvm = node->accel != NP_ACCEL_EMULATE && np_site_gives_kvm(world, site->address);
+	np_seen_node *seen = as_seen(lab, node, kvm);
+	seen->power = listed(g->off, node->address) ? NP_POWER_OFF : NP_POWER_RUNNING;
+	g_ptr_array_add(site->nodes, seen);
+	if (!seen->hypervisor)
+		return;
+	seen->inside = np_seen_site_new(node->address);
+	seen->inside->reachable = seen->power == NP_POWER_RUNNING && !listed(g->unreachable, node->address);
+	if (!seen->inside->reachable) {
+		seen->inside->why = g_strdup("it does not answer");
+		return;
+	}
+	seen->inside->proof = proven(!listed(g->nokvm, node->address));
+	fill_site(seen->inside, &node->site, world, g);
+}
+
+static np_lab *having; /* what exists, while a test runs; its parts move into the world */
+
+static void fill_site(np_seen_site *seen, np_site *site, const np_world *world, const golden *g)
+{
+	for (guint i = 0; i < site->networks->len; i++) {
+		np_network *network = g_ptr_array_index(site->networks, i);
+		np_seen_network *known = np_seen_network_new();
+		known->active = true;
+		np_network_free(known->network);
+		known->network = network; /* taken out of the lab */
+		known->network->base.set = ~(guint64)0;
+		g_ptr_array_add(seen->networks, known);
+	}
+	g_ptr_array_set_size(site->networks, 0);
+	for (guint i = 0; i < site->nodes->len; i++)
+		fill_node(seen, having, g_ptr_array_index(site->nodes, i), world, g);
+}
+
+static np_world *make_world(const golden *g, const char *name)
+{
+	np_world *world = np_world_new(name);
+	world->has_kernel = true;
+	world->root->reachable = true;
+	world->root->facts.arch = g_strdup("x86_64");
+	world->root->facts.offers_kvm = true;
+	if (g_strcmp0(g->host, "emulate") != 0) {
+		world->kernel.flag = g_strdup("svm");
+		world->kernel.module = g_strdup("kvm_amd");
+		world->kernel.state = NP_MODULE_LIVE;
+		world->kernel.device = true;
+		world->kernel.nested = g_strcmp0(g->host, "kvm-not-nested") != 0;
+	}
+	np_accel_decide(&world->root->facts, &world->kernel, &world->accel);
+	if (g->have) {
+		having = load(g->have);
+		np_lab_foreach_node(&having->site, set_inject, NULL);
+		fill_site(world->root, &having->site, world, g);
+	}
+	g_auto(GStrv) foreign = g_strsplit(g->foreign ? g->foreign : "", "\n", -1);
+	for (char **line = foreign; *line; line++)
+		if (**line)
+			g_hash_table_add(world->root->foreign, g_strdup(*line));
+	return world;
+}
+
+static char *render_steps(const GPtrArray *steps)
+{
+	GString *out = g_string_new("Steps:\n");
+	for (guint i = 0; i < steps->len; i++) {
+		const np_step *step = g_ptr_array_index(steps, i);
+		g_string_append_printf(out, "%2u %s", i, step->label);
+		for (guint k = 0; k < step->needs->len; k++)
+			g_string_append_printf(out, "%s%u", k ? "," : " <- ", g_array_index(step->needs, unsigned, k));
+		g_string_append_c(out, '\n');
+	}
+	return g_string_free(out, FALSE);
+}
+
+static char *outcome(const golden *g)
+{
+	g_autoptr(np_lab) lab = load(g->want ? g->want : g->have);
+	np_lab_foreach_node(&lab->site, set_inject, NULL);
+	g_autoptr(np_world) world = make_world(g, lab->name);
+	g_autoptr(np_plan) plan = g->destroy ? np_plan_destroy(lab, world) : np_plan_make(lab, world);
+	g_autofree char *text = np_plan_render(plan, false);
+	if (plan->problems->len || (np_plan_is_empty(plan) && !g->destroy))
+		return g_steal_pointer(&text);
+	g_autoptr(GPtrArray) steps = np_order_make(lab, world, plan, g->destroy);
+	g_autofree char *order = render_steps(steps);
+	return g_strconcat(text, order, NULL);
+}
+
+static void golden_clear(golden *g)
+{
+	char *texts[] = {g->host, g->have, g->off, g->unreachable, g->nokvm, g->foreign, g->want, g->expect};
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+		g_free(texts[i]);
+	g_clear_pointer(&having, np_lab_free);
+}
+
+static void test_golden(gconstpointer data)
+{
+	const char *path = data;
+	g_autofree char *text = NULL;
+	g_autoptr(GError) error = NULL;
+	g_file_get_contents(path, &text, NULL, &error);
+	g_assert_no_error(error);
+	golden g = {0};
+	parse_golden(text, &g);
+	g_autofree char *got = outcome(&g);
+	g_autofree char *expect = g_strdup(g.expect);
+	golden_clear(&g);
+	if (g_getenv("NP_TEST_REGENERATE")) {
+		char *at = strstr(text, "@EXPECT\n");
+		g_assert_nonnull(at);
+		*at = '\0';
+		g_autofree char *all = g_strconcat(text, "@EXPECT\n", got, NULL);
+		g_assert_true(g_file_set_contents(path, all, -1, NULL));
+		return;
+	}
+	if (g_strcmp0(got, expect) != 0)
+		g_test_message("got:\n%s", got);
+	g_assert_cmpstr(got, ==, expect);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_autofree char *folder = g_build_filename(NP_TEST_DATA, "unit", "plans", NULL);
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	g_assert_nonnull(dir);
+	for (const char *name = g_dir_read_name(dir); name; name = g_dir_read_name(dir)) {
+		if (!g_str_has_suffix(name, ".test"))
+			continue;
+		g_autofree char *test = g_strconcat("/plan/", name, NULL);
+		g_test_add_data_func_full(test, g_build_filename(folder, name, NULL), test_golden, g_free);
+	}
+	return g_test_run();
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The runner on fake drivers: order, failure, cancellation, emulation fallback; under TSan too. */
+#include <glib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "lab/lab.h"
+#include "run/lock.h"
+#include "run/run.h"
+
+static const char lab_text[] =
+	"version: 1\n"
+	"name: demo\n"
+	"images: {hv: {source: hv.qcow2}, tiny: {source: tiny.qcow2}}\n"
+	"networks: {mgmt: {cidr: 10.20.0.0/24}}\n"
+	"nodes:\n"
+	"  hyp:\n"
+	"    image: hv\n"
+	"    vcpus: 2\n"
+	"    memory: 3GiB\n"
+	"    accel: auto\n"
+	"    nics: [mgmt]\n"
+	"    networks: {int: {cidr: 10.30.1.0/24}}\n"
+	"    nodes:\n"
+	"      guest: {count: 3, image: tiny, vcpus: 1, memory: 256MiB, nics: [int], accel: ACCEL}\n";
+
+/* ── the fake world ── */
+
+struct np_conn {
+	char *uri;
+};
+
+typedef struct {
+	GMutex lock;
+	GPtrArray *calls;    /* of char*: "define hypervisor kvm demo.hyp" */
+	GHashTable *secrets; /* usage → description */
+	const char *fail;    /* call that fails */
+	bool nested_works;
+	GCancellable *cancel_at_start;
+} fake;
+
+static fake f;
+
+static bool record(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static bool record(GError **error, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	char *call = g_strdup_vprintf(format, args);
+	va_end(args);
+	g_mutex_lock(&f.lock);
+	g_ptr_array_add(f.calls, call);
+	bool fails = f.fail && g_str_equal(f.fail, call);
+	g_mutex_unlock(&f.lock);
+	if (fails)
+		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "made to fail");
+	return !fails;
+}
+
+static int position(const char *call)
+{
+	for (guint i = 0; i < f.calls->len; i++)
+		if (g_str_equal(g_ptr_array_index(f.calls, i), call))
+			return (int)i;
+	return -1;
+}
+
+static void assert_before(const char *first, const char *second)
+{
+	g_assert_cmpint(position(first), >=, 0);
+	g_assert_cmpint(position(second), >, position(first));
+}
+
+static np_conn *fake_open(const char *uri, GError **error G_GNUC_UNUSED)
+{
+	np_conn *conn = g_new0(np_conn, 1);
+	conn->uri = g_strdup(uri ? uri : "host");
+	return conn;
+}
+
+static void fake_close(np_conn *conn)
+{
+	if (conn)
+		g_free(conn->uri);
+	g_free(conn);
+}
+
+static bool fake_alive(np_conn *conn G_GNUC_UNUSED)
+{
+	return true;
+}
+
+static bool fake_facts(np_conn *conn, np_host_facts *ret, GError **error G_GNUC_UNUSED)
+{
+	*ret = (np_host_facts){.arch = g_strdup("x86_64"), .offers_qemu = true};
+	ret->offers_kvm = g_str_equal(conn->uri, "host") || f.nested_works;
+	return true;
+}
+
+static bool fake_observe(np_conn *conn G_GNUC_UNUSED, const char *lab G_GNUC_UNUSED, np_seen_site *site G_GNUC_UNUSED,
+                         GError **error G_GNUC_UNUSED)
+{
+	return true;
+}
+
+static bool fake_pool_ensure(np_conn *conn, const char *name, const char *folder G_GNUC_UNUSED, GError **error)
+{
+	return record(error, "pool %s %s", conn->uri, name);
+}
+
+static GPtrArray *fake_volumes(np_conn *conn G_GNUC_UNUSED, const char *pool G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+	return g_ptr_array_new();
+}
+
+static bool fake_upload(np_conn *conn, const char *pool, const char *name, const char *format G_GNUC_UNUSED,
+                        const char *path G_GNUC_UNUSED, np_progress_fn progress, gpointer data,
+                        GCancellable *cancel G_GNUC_UNUSED, GError **error)
+{
+	if (progress)
+		progress(1, 2, data);
+	return record(error, "upload %s %s %s", conn->uri, pool, name);
+}
+
+static bool fake_network(np_conn *conn, const np_lab *lab G_GNUC_UNUSED, const np_network *network, GError **error)
+{
+	return record(error, "network %s %s", conn->uri, network->libvirt_name);
+}
+
+static bool fake_define(np_conn *conn, const np_domain_spec *spec, GError **error)
+{
+	return record(error, "define %s %s %s", conn->uri, spec->kvm ? "kvm" : "qemu", spec->node->libvirt_name);
+}
+
+static bool fake_start(np_conn *conn, const char *lab G_GNUC_UNUSED, const char *name, GError **error)
+{
+	if (f.cancel_at_start)
+		g_cancellable_cancel(f.cancel_at_start);
+	return record(error, "start %s %s", conn->uri, name);
+}
+
+static void fake_console_close(gpointer console G_GNUC_UNUSED)
+{
+}
+
+static GBytes *fake_secret_get(np_conn *conn G_GNUC_UNUSED, const char *usage G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+	return g_bytes_new_static("0123456789abcdef0123456789abcdef", 32);
+}
+
+static bool fake_secret_create(np_conn *conn G_GNUC_UNUSED, const char *usage, const char *description,
+                               GBytes *value G_GNUC_UNUSED, GError **error)
+{
+	g_mutex_lock(&f.lock);
+	bool there = g_hash_table_contains(f.secrets, usage);
+	if (!there)
+		g_hash_table_insert(f.secrets, g_strdup(usage), g_strdup(description));
+	g_mutex_unlock(&f.lock);
+	if (there)
+		g_set_error(error, NP_ERROR, NP_ERROR_BUSY, "there");
+	return !there;
+}
+
+static char *fake_secret_describe(np_conn *conn G_GNUC_UNUSED, const char *usage)
+{
+	g_mutex_lock(&f.lock);
+	char *text = g_strdup(g_hash_table_lookup(f.secrets, usage));
+	g_mutex_unlock(&f.lock);
+	return text;
+}
+
+static bool fake_secret_delete(np_conn *conn G_GNUC_UNUSED, const char *usage, const char *description,
+                               GError **error G_GNUC_UNUSED)
+{
+	g_mutex_lock(&f.lock);
+	const char *is = g_hash_table_lookup(f.secrets, usage);
+	if (!description || g_strcmp0(is, description) == 0)
+		g_hash_table_remove(f.secrets, usage);
+	g_mutex_unlock(&f.lock);
+	return true;
+}
+
+static const np_hypervisor_ops fake_hypervisor = {
+	.open = fake_open,
+	.close = fake_close,
+	.alive = fake_alive,
+	.facts = fake_facts,
+	.observe = fake_observe,
+	.pool_ensure = fake_pool_ensure,
+	.volumes = fake_volumes,
+	.volume_upload = fake_upload,
+	.network_ensure = fake_network,
+	.domain_define = fake_define,
+	.domain_start = fake_start,
+	.console_close = fake_console_close,
+	.secret_get = fake_secret_get,
+	.secret_create = fake_secret_create,
+	.secret_describe = fake_secret_describe,
+	.secret_delete = fake_secret_delete,
+};
+
+static np_guests *fake_guests_open(const np_lab *lab G_GNUC_UNUSED, GBytes *seed G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+	return (np_guests *)g_strdup("guests");
+}
+
+static void fake_guests_close(np_guests *guests)
+{
+	g_free(guests);
+}
+
+static bool fake_run(np_guests *guests G_GNUC_UNUSED, const char *address, const char *script, guint64 timeout_ms G_GNUC_UNUSED,
+                     GCancellable *cancel G_GNUC_UNUSED, np_process_result *ret, GError **error)
+{
+	bool proof = strstr(script, "/proc/cpuinfo") != NULL;
+	*ret = (np_process_result){.errors = g_strdup("")};
+	ret->output = g_strdup(!proof          ? ""
+	                       : f.nested_works ? "flag=svm\nwanted=kvm_amd\nmodule=kvm_amd\nnested=1\ndevice=ok\n"
+	                                        : "flag=svm\nwanted=kvm_amd\nnested=\ndevice=/dev/kvm does not exist\n"
+	                                          "log=kvm_amd: `1n' invalid for parameter `nested'\n");
+	return record(error, "%s %s", proof ? "proof" : "libvirtd", address);
+}
+
+static bool fake_wait(np_guests *guests G_GNUC_UNUSED, const char *address, guint64 timeout_ms G_GNUC_UNUSED,
+                      GCancellable *cancel G_GNUC_UNUSED, GError **error)
+{
+	return record(error, "ssh %s", address);
+}
+
+static char *fake_uri(np_guests *guests G_GNUC_UNUSED, const char *address)
+{
+	return g_strdup(address);
+}
+
+static bool fake_key(GBytes *seed G_GNUC_UNUSED, const char *lab G_GNUC_UNUSED, const char *address, np_keypair *ret,
+                     GError **error G_GNUC_UNUSED)
+{
+	ret->public_line = g_strdup(address ? address : "client");
+	ret->private_openssh = g_strdup("private");
+	return true;
+}
+
+static void fake_forget(np_guests *guests G_GNUC_UNUSED, const char *address G_GNUC_UNUSED)
+{
+}
+
+static const np_guest_ops fake_guest = {
+	.open = fake_guests_open,
+	.close = fake_guests_close,
+	.run = fake_run,
+	.wait = fake_wait,
+	.uri = fake_uri,
+	.key = fake_key,
+	.forget = fake_forget,
+};
+
+static bool fake_build(const np_disk_job *jobs, unsigned n_jobs, bool kvm G_GNUC_UNUSED, np_progress_fn progress, gpointer data,
+                       GCancellable *cancel G_GNUC_UNUSED, int *failed G_GNUC_UNUSED, GError **error)
+{
+	for (unsigned i = 0; i < n_jobs; i++) {
+		progress(i, n_jobs, data);
+		g_assert_cmpstr(jobs[i].authorized[0], ==, "client");
+		g_assert_cmpstr(jobs[i].host_key->public_line, ==, jobs[i].node->address);
+		if (!record(error, "disk %s", jobs[i].node->address))
+			return false;
+	}
+	return true;
+}
+
+static const np_disk_ops fake_disk = {.build = fake_build};
+
+static char *fake_share(const np_lab *lab G_GNUC_UNUSED, const np_site *site G_GNUC_UNUSED, GCancellable *cancel G_GNUC_UNUSED,
+                        GError **error G_GNUC_UNUSED)
+{
+	return g_strdup("/share");
+}
+
+static const np_image_ops fake_image = {.share = fake_share};
+static const np_drivers fakes = {.hypervisor = &fake_hypervisor, .disk = &fake_disk, .guest = &fake_guest, .image = &fake_image};
+
+/* ── one run ── */
+
+static np_lab *load(const char *accel)
+{
+	g_auto(GStrv) parts = g_strsplit(lab_text, "ACCEL", -1);
+	g_autofree char *text = g_strjoinv(accel, parts);
+	np_diags *diags = NULL;
+	np_load_options options = {.file = "lab.yaml", .folder = "/lab"};
+	np_lab *lab = np_lab_parse(text, strlen(text), &options, &diags);
+	g_assert_nonnull(lab);
+	np_diags_free(diags);
+	for (guint i = 0; i < lab->images->len; i++) {
+		np_image *image = g_ptr_array_index(lab->images, i);
+		image->id = g_strdup_printf("sha256-%s", image->base.name);
+		image->path = g_strdup("/dev/null");
+		image->virtual_size = 1;
+	}
+	((np_node *)g_ptr_array_index(lab->site.nodes, 0))->site.share = g_strdup("share.raw");
+	return lab;
+}
+
+static void note(const np_event *event, gpointer data)
+{
+	GString *failures = data;
+	if (event->kind == NP_EVENT_FAILED || event->kind == NP_EVENT_SKIPPED)
+		g_string_append_printf(failures, "%s: %s: %s\n", np_event_names[event->kind], event->step->label, event->text);
+}
+
+static np_run_result run(const char *accel, GCancellable *cancel, char **ret_failures)
+{
+	g_autoptr(np_lab) lab = load(accel);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(np_session) session = np_session_new(&fakes, lab, NULL, &error);
+	g_assert_no_error(error);
+	g_assert_true(np_session_open_guests(session, true, &error));
+	g_autoptr(np_world) world = np_world_new("demo");
+	world->root->reachable = true;
+	world->accel = (np_accel_answer){.kvm = true, .nested = true, .flag = "svm", .reason = g_strdup("x")};
+	g_autoptr(np_plan) plan = np_plan_make(lab, world);
+	g_assert_cmpuint(plan->problems->len, ==, 0);
+	g_autoptr(GPtrArray) steps = np_order_make(lab, world, plan, false);
+	GString *failures = g_string_new(NULL);
+	np_run_options options = {.parallelism = 4, .event = note, .data = failures, .cancel = cancel};
+	np_run_result result;
+	g_assert_true(np_run(session, lab, steps, &options, &result, &error));
+	g_assert_cmpuint(result.done + result.failed + result.skipped, ==, steps->len);
+	*ret_failures = g_string_free(failures, FALSE);
+	return result;
+}
+
+static void begin(void)
+{
+	g_mutex_lock(&f.lock);
+	if (f.calls)
+		g_ptr_array_unref(f.calls);
+	f.calls = g_ptr_array_new_with_free_func(g_free);
+	if (!f.secrets)
+		f.secrets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	f.fail = NULL;
+	f.nested_works = true;
+	f.cancel_at_start = NULL;
+	g_mutex_unlock(&f.lock);
+}
+
+static void test_all_done(void)
+{
+	begin();
+	g_autofree char *failures = NULL;
+	np_run_result result = run("kvm", NULL, &failures);
+	g_assert_cmpstr(failures, ==, "");
+	g_assert_cmpuint(result.failed, ==, 0);
+	assert_before("disk hyp", "start host demo.hyp");
+	assert_before("upload host nestplan-images sha256-hv.qcow2", "start host demo.hyp");
+	assert_before("upload host nestplan-images share.raw", "start host demo.hyp");
+	assert_before("network host demo.mgmt", "start host demo.hyp");
+	assert_before("upload host nestplan-demo hyp.root.qcow2", "define host kvm demo.hyp");
+	assert_before("start host demo.hyp", "ssh hyp");
+	assert_before("ssh hyp", "libvirtd hyp");
+	assert_before("libvirtd hyp", "proof hyp");
+	assert_before("proof hyp", "pool hyp nestplan-demo");
+	assert_before("network hyp demo.int", "start hyp demo.guest-3");
+	assert_before("define hyp kvm demo.guest-1", "start hyp demo.guest-1");
+	assert_before("start hyp demo.guest-1", "ssh hyp/guest-1");
+	g_assert_cmpint(position("upload host nestplan-images sha256-tiny.qcow2"), <, 0); /* it travels in the share */
+}
+
+static void test_one_guest_fails(void)
+{
+	begin();
+	f.fail = "start hyp demo.guest-2";
+	g_autofree char *failures = NULL;
+	np_run_result result = run("kvm", NULL, &failures);
+	g_assert_cmpuint(result.failed, ==, 1);
+	g_assert_cmpstr(failures, ==,
+	                "failed: hyp/guest-2: create and start: made to fail\n"
+	                "skipped: hyp/guest-2: wait until ready: needs “hyp/guest-2: create and start”\n");
+	g_assert_cmpint(position("ssh hyp/guest-1"), >=, 0);
+	g_assert_cmpint(position("ssh hyp/guest-3"), >=, 0);
+	g_assert_cmpint(position("ssh hyp/guest-2"), <, 0);
+}
+
+static void test_proof_fails(void)
+{
+	begin();
+	f.nested_works = false;
+	g_autofree char *failures = NULL;
+	np_run_result result = run("kvm", NULL, &failures);
+	g_assert_cmpuint(result.failed, ==, 1);
+	g_assert_nonnull(strstr(failures, "KVM does not work inside node 'hyp' (level 1): the module kvm_amd is not loaded; "
+	                                  "its kernel says: kvm_amd: `1n' invalid"));
+	g_assert_cmpint(position("start hyp demo.guest-1"), <, 0);
+}
+
+static void test_auto_emulates(void)
+{
+	begin();
+	f.nested_works = false;
+	g_autofree char *failures = NULL;
+	np_run_result result = run("auto", NULL, &failures);
+	g_assert_cmpuint(result.failed, ==, 0);
+	g_assert_cmpint(position("define hyp qemu demo.guest-1"), >=, 0);
+	g_assert_cmpint(position("define hyp kvm demo.guest-1"), <, 0);
+}
+
+static void test_cancel(void)
+{
+	begin();
+	g_autoptr(GCancellable) cancel = g_cancellable_new();
+	f.cancel_at_start = cancel;
+	g_autofree char *failures = NULL;
+	np_run_result result = run("kvm", cancel, &failures);
+	g_assert_true(result.cancelled);
+	g_assert_cmpint(position("ssh hyp"), <, 0);
+}
+
+static void test_lock(void)
+{
+	begin();
+	g_autoptr(np_lab) lab = load("kvm");
+	g_autoptr(GError) error = NULL;
+	g_autoptr(np_session) session = np_session_new(&fakes, lab, NULL, &error);
+	np_lock *held = np_lock_acquire(session, "demo", 0, NULL, &error);
+	g_assert_no_error(error);
+	g_assert_null(np_lock_acquire(session, "demo", 0, NULL, &error));
+	g_assert_error(error, NP_ERROR, NP_ERROR_BUSY);
+	g_assert_nonnull(strstr(error->message, g_get_user_name()));
+	g_clear_error(&error);
+	np_lock_release(held);
+	/* a holder of this machine whose process is gone */
+	g_autofree char *stale = g_strdup_printf("nestplan lock: root@%s pid 999999999 since 2026-01-01T00:00:00Z [other-boot 1]",
+	                                         g_get_host_name());
+	g_hash_table_insert(f.secrets, g_strdup("nestplan/demo/lock"), g_strdup(stale));
+	held = np_lock_acquire(session, "demo", 0, NULL, &error);
+	g_assert_no_error(error);
+	g_assert_nonnull(held);
+	np_lock_release(held);
+	/* a holder on another machine is never taken over */
+	g_hash_table_insert(f.secrets, g_strdup("nestplan/demo/lock"),
+	                    g_strdup("nestplan lock: ann@elsewhere pid 1 since 2026-01-01T00:00:00Z [b 1]"));
+	g_assert_null(np_lock_acquire(session, "demo", 0, NULL, &error));
+	g_assert_nonnull(strstr(error->message, "ann@elsewhere pid 1"));
+	g_hash_table_remove_all(f.secrets);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/run/all-done", test_all_done);
+	g_test_add_func("/run/one-guest-fails", test_one_guest_fails);
+	g_test_add_func("/run/proof-fails", test_proof_fails);
+	g_test_add_func("/run/auto-emulates", test_auto_emulates);
+	g_test_add_func("/run/cancel", test_cancel);
+	g_test_add_func("/run/lock", test_lock);
+	return g_test_run();
+}
