@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The test command: packages, libvirtd, builds, images, and every test. A skipped test fails the run, for what a test needs
+# is got here.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=contrib/lib.sh
+. "$root/contrib/lib.sh"
+
+usage='usage: tests/run.sh [LABEL...]
+
+Runs all tests, or those of the labels: unit, lint, virt, disk, e2e. As root, on Debian or Ubuntu. Images are kept in
+$NESTPLAN_CACHE (default ~/.cache/nestplan), builds in build/.
+
+bench is a label that runs only when it is named: tests/bench/README.md.'
+
+readonly all_labels=(unit lint virt disk e2e)
+begin=$EPOCHREALTIME
+summaries=()
+failed=false
+
+parse_arguments() {
+    labels=()
+    while (($#)); do
+        case $1 in
+            unit | lint | virt | disk | e2e | bench) labels+=("$1") ;;
+            --help | -h) printf '%s\n' "$usage"; exit 0 ;;
+            *) printf '%s\n' "$usage" >&2; exit 64 ;;
+        esac
+        shift
+    done
+    ((${#labels[@]})) || labels=("${all_labels[@]}")
+}
+
+on_if() {
+    if "$@"; then echo ON; else echo OFF; fi
+}
+
+# wanted LABEL...: one of them is to be run.
+wanted() {
+    local label
+    for label in "$@"; do
+        [[ " ${labels[*]} " != *" $label "* ]] || return 0
+    done
+    return 1
+}
+
+# chosen LABEL...: those of them that are to be run, as ctest's -L takes them.
+chosen() {
+    local label out=()
+    for label in "$@"; do
+        ! wanted "$label" || out+=("$label")
+    done
+    (IFS='|'; echo "^(${out[*]})\$")
+}
+
+build() {
+    local log=build/$1/build.log
+    mkdir -p "build/$1"
+    if ! { cmake --preset "$1" -DNP_BENCH="$(on_if wanted bench)" && cmake --build --preset "$1" -j"$(nproc)" -- --no-print-directory; } >"$log" 2>&1; then
+        cat "$log" >&2
+        die "preset $1 does not build"
+    fi
+}
+
+# run_tests PRESET JOBS LABEL...: ctest itself succeeds when tests are skipped, so its summary is read.
+run_tests() {
+    local preset=$1 jobs=$2 log code=0
+    shift 2
+    wanted "$@" || return 0
+    log=$root/build/$preset/ctest-$1.log
+    say "==> tests: $preset $(chosen "$@")"
+    ctest --preset "$preset" -L "$(chosen "$@")" -j"$jobs" --no-tests=error -O "$log" </dev/null || code=$?
+    summaries+=("$(printf '%-8s %-20s %s' "$preset" "$(chosen "$@" | tr -d '^()$' | tr '|' ' ')" \
+        "$(grep -E '^[0-9]+% tests passed' "$log" || echo 'no tests were run')")")
+    if ((code)) || grep -qE '\*\*\*(Skipped|Not Run)' "$log"; then
+        failed=true
+        summaries+=("$(grep -E '\*\*\*[A-Z]' "$log" | sed 's/^/           /')")
+    fi
+}
+
+build_all() {
+    stage 'build: release' build release
+    if wanted unit lint virt; then
+        stage 'build: dev (ASan, UBSan)' build dev
+    fi
+    if wanted unit; then
+        stage 'build: tsan' build tsan
+    fi
+}
+
+prepare() {
+    stage 'packages' contrib/deps.sh --test || die 'packages are missing (see above). Run this as root on Debian or Ubuntu.'
+    if wanted virt disk e2e bench; then
+        stage 'libvirtd' ensure_libvirtd
+    fi
+    build_all
+    if wanted e2e bench; then
+        stage 'images' contrib/images/build.sh all >/dev/null
+    fi
+}
+
+report() {
+    printf '\n'
+    show_stages
+    printf '%8s s  all, tests included\n\n' "$(seconds_since "$begin")"
+    printf '%s\n' "${summaries[@]}"
+    if $failed; then
+        die 'tests failed or were skipped'
+    fi
+}
+
+main() {
+    parse_arguments "$@"
+    cd "$root"
+    prepare
+    run_tests dev "$(nproc)" unit lint
+    run_tests tsan "$(nproc)" unit
+    run_tests dev 1 virt
+    run_tests release 1 disk e2e
+    run_tests release 1 bench
+    report
+}
+
+main "$@"
