@@ -277,6 +277,7 @@ static void up_ready(order *o, const np_node *node, const np_step *begun)
 	g_autofree char *label = g_strdup_printf("%s: %s", node->address, node->ready.wait == NP_WAIT_NONE ? "started" : "wait until ready");
 	np_step *ready = add(o, NP_STEP_READY, site, node->address, label);
 	ready->node = node;
+	ready->fragile = node->level > 1 && !o->world->accel.kvm;
 	need(ready, begun);
 	if (!np_node_is_site(node))
 		return;

@@ -29,6 +29,7 @@ typedef struct {
 	char *label;          /* for people: "compute-1: start" */
 	GArray *needs;        /* of unsigned: steps that must be done before */
 	bool graceful;        /* STOP: shut down rather than cut the power */
+	bool fragile;         /* READY: runs under KVM in an emulated hypervisor (see run/ready.c) */
 	bool kvm;             /* CREATE, REDEFINE: accelerator */
 	const np_node *node;  /* borrowed; STOP, DELETE: NULL */
 	const np_network *network;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Real disks through a real appliance: small images are made with e2fsprogs and sfdisk, given to np_guestfs, and read back
- * with debugfs, which knows nothing of libguestfs. */
+/* Real disks through a real appliance: small images are made with e2fsprogs and sfdisk, given to np_guestfs, and read
+ * back with debugfs, which knows nothing of libguestfs. */
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -11,32 +11,32 @@
 #include "drivers/driver.h"
 #include "lab/lab.h"
 
-#define MIB (1024ull * 1024)
+#define MIB  (1024ull * 1024)
 #define SKIP 77
 
 static char *work; /* STAGING: images/, demo/ */
 
-static const char lab_text[] =
-	"version: 1\n"
-	"name: demo\n"
-	"images: {ifup: {source: a}, networkd: {source: b}, bare: {source: c}}\n"
-	"networks: {mgmt: {cidr: 192.168.122.0/24}}\n"
-	"defaults: {memory: 256MiB, vcpus: 1}\n"
-	"nodes:\n"
-	"  one: {image: ifup, nics: [mgmt], inject: {files: [{path: /opt/new/folder/x, content: \"${node.name}\", mode: \"0750\", owner: \"7:8\"}]}}\n"
-	"  two: {image: ifup, nics: [mgmt]}\n"
-	"  hyper:\n"
-	"    image: networkd\n"
-	"    nics: {mgmt: {address: 192.168.122.40, mac: \"52:54:00:00:00:09\"}}\n"
-	"    inject: {users: [{name: stack, sudo: true}]}\n"
-	"    networks: {int: {cidr: 10.30.0.0/24}}\n"
-	"    nodes: {guest: {image: ifup, nics: [int]}}\n"
-	"  naked: {image: bare, nics: [mgmt]}\n";
+static const char lab_text[] = "version: 1\n"
+                               "name: demo\n"
+                               "images: {ifup: {source: a}, networkd: {source: b}, bare: {source: c}}\n"
+                               "networks: {mgmt: {cidr: 192.168.122.0/24}}\n"
+                               "defaults: {memory: 256MiB, vcpus: 1}\n"
+                               "nodes:\n"
+                               "  one: {image: ifup, nics: [mgmt], inject: {files: [{path: /opt/new/folder/x, content: "
+                               "\"${node.name}\", mode: \"0750\", owner: \"7:8\"}]}}\n"
+                               "  two: {image: ifup, nics: [mgmt]}\n"
+                               "  hyper:\n"
+                               "    image: networkd\n"
+                               "    nics: {mgmt: {address: 192.168.122.40, mac: \"52:54:00:00:00:09\"}}\n"
+                               "    inject: {users: [{name: stack, sudo: true}]}\n"
+                               "    networks: {int: {cidr: 10.30.0.0/24}}\n"
+                               "    nodes: {guest: {image: ifup, nics: [int]}}\n"
+                               "  naked: {image: bare, nics: [mgmt]}\n";
 
 /* ── tools ── */
 static char *run(const char *const *argv)
 {
-	g_auto(np_process_result) result = { 0 };
+	g_auto(np_process_result) result = {0};
 	g_autoptr(GError) error = NULL;
 	if (!np_process_run(argv, NULL, 120000, NULL, &result, &error))
 		g_error("%s", error->message);
@@ -44,7 +44,7 @@ static char *run(const char *const *argv)
 		g_error("%s: %s%s", argv[0], result.output, result.errors);
 	return g_steal_pointer(&result.output);
 }
-#define RUN(...) g_free(run((const char *[]){ __VA_ARGS__, NULL }))
+#define RUN(...) g_free(run((const char *[]){__VA_ARGS__, NULL}))
 
 static char *path_of(const char *format, ...) G_GNUC_PRINTF(1, 2);
 static char *path_of(const char *format, ...)
@@ -66,7 +66,8 @@ static void put(const char *tree, const char *path, const char *text)
 /* label: of sfdisk, or NULL for a file system on the whole disk. */
 static void make_image(const char *name, const char *label, const char *format)
 {
-	g_autofree char *raw = path_of("%s.raw", name), *tree = path_of("%s", name), *image = path_of("images/%s.%s", name, format);
+	g_autofree char *raw = path_of("%s.raw", name), *tree = path_of("%s", name),
+	                *image = path_of("images/%s.%s", name, format);
 	g_autofree char *folder = path_of("images");
 	g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
 	int fd = g_open(raw, O_CREAT | O_RDWR | O_TRUNC, 0644);
@@ -76,8 +77,8 @@ static void make_image(const char *name, const char *label, const char *format)
 	RUN("mke2fs", "-q", "-F", "-t", "ext4", "-E", extended, "-d", tree, raw, label ? "62M" : "64M");
 	if (label != NULL) {
 		g_autofree char *script = g_strdup_printf("label: %s\nstart=2048, size=126976, type=linux\n", label);
-		g_auto(np_process_result) result = { 0 };
-		const char *argv[] = { "sfdisk", "-q", "--no-reread", "--no-tell-kernel", "--wipe", "never", raw, NULL };
+		g_auto(np_process_result) result = {0};
+		const char *argv[] = {"sfdisk", "-q", "--no-reread", "--no-tell-kernel", "--wipe", "never", raw, NULL};
 		g_assert_true(np_process_run(argv, script, 10000, NULL, &result, NULL));
 		g_assert_cmpint(result.status, ==, 0);
 	}
@@ -109,7 +110,8 @@ static void make_images(void)
 static np_lab *lab_parse(void)
 {
 	g_autoptr(np_diags) diags = NULL;
-	np_lab *lab = np_lab_parse(lab_text, strlen(lab_text), &(np_load_options){ .file = "lab.yaml", .folder = "/lab" }, &diags);
+	np_lab *lab = np_lab_parse(lab_text, strlen(lab_text), &(np_load_options){.file = "lab.yaml", .folder = "/lab"},
+	                           &diags);
 	if (lab == NULL) {
 		g_autofree char *problems = np_diags_render(diags, false);
 		g_error("%s", problems);
@@ -123,17 +125,25 @@ static np_lab *lab_parse(void)
 	return lab;
 }
 
-static np_keypair host_key = { .private_openssh = (char *)(guintptr)"PRIVATE\n", .public_line = (char *)(guintptr)"ssh-ed25519 PUB host" };
-static const char *const authorized[] = { "ssh-ed25519 AAAA key", NULL };
+static np_keypair host_key = {.private_openssh = (char *)(guintptr) "PRIVATE\n",
+                              .public_line = (char *)(guintptr) "ssh-ed25519 PUB host"};
+static const char *const authorized[] = {"ssh-ed25519 AAAA key", NULL};
 
 /* path and backing of the result are the caller's to free (job_clear). */
 static np_disk_job job_of(np_lab *lab, const char *name, guint64 size)
 {
 	const np_node *node = np_lab_node(lab, name);
 	const np_image *image = np_map_find(lab->images, node->image);
-	return (np_disk_job){ .lab = lab, .node = node, .image = image, .size = size, .host_key = &host_key, .authorized = authorized,
-		              .path = path_of("demo/%s.root.qcow2", name), .has_share = true,
-		              .backing = g_strdup_printf("../images/%s.%s", image->base.name, np_format_names[image->format]) };
+	return (np_disk_job){
+	        .lab = lab,
+	        .node = node,
+	        .image = image,
+	        .size = size,
+	        .host_key = &host_key,
+	        .authorized = authorized,
+	        .path = path_of("demo/%s.root.qcow2", name),
+	        .has_share = true,
+	        .backing = g_strdup_printf("../images/%s.%s", image->base.name, np_format_names[image->format])};
 }
 
 static void jobs_clear(np_disk_job *jobs, unsigned n)
@@ -153,7 +163,7 @@ typedef struct {
 static disk disk_open(const char *node, bool partitioned)
 {
 	g_autofree char *overlay = path_of("demo/%s.root.qcow2", node);
-	disk d = { path_of("%s.check", node), partitioned ? "?offset=1048576" : "" };
+	disk d = {path_of("%s.check", node), partitioned ? "?offset=1048576" : ""};
 	RUN("qemu-img", "convert", "-f", "qcow2", "-O", "raw", overlay, d.raw);
 	return d;
 }
@@ -167,8 +177,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(disk, disk_close)
 
 static char *debugfs(const disk *d, const char *verb, const char *path)
 {
-	g_autofree char *request = g_strdup_printf("%s %s", verb, path), *device = g_strconcat(d->raw, d->options, NULL);
-	return run((const char *[]){ "debugfs", "-R", request, device, NULL });
+	g_autofree char *request = g_strdup_printf("%s %s", verb, path),
+	                *device = g_strconcat(d->raw, d->options, NULL);
+	return run((const char *[]){"debugfs", "-R", request, device, NULL});
 }
 
 static void assert_text(const disk *d, const char *path, const char *want)
@@ -198,7 +209,7 @@ static void assert_grown(const disk *d, guint64 size, bool partitioned)
 {
 	g_autofree char *device = g_strconcat(d->raw, d->options, NULL);
 	RUN("e2fsck", "-fn", device);
-	g_autofree char *stats = run((const char *[]){ "dumpe2fs", "-h", device, NULL });
+	g_autofree char *stats = run((const char *[]){"dumpe2fs", "-h", device, NULL});
 	g_autoptr(GRegex) regex = g_regex_new("Block count: +(\\d+)[\\s\\S]*Block size: +(\\d+)", 0, 0, NULL);
 	g_autoptr(GMatchInfo) match = NULL;
 	g_assert_true(g_regex_match(regex, stats, 0, &match));
@@ -207,7 +218,7 @@ static void assert_grown(const disk *d, guint64 size, bool partitioned)
 	g_assert_cmpuint(got, <=, size);
 	g_assert_cmpuint(got + 2 * MIB, >=, size);
 	if (partitioned) {
-		g_autofree char *verify = run((const char *[]){ "sfdisk", "--verify", d->raw, NULL });
+		g_autofree char *verify = run((const char *[]){"sfdisk", "--verify", d->raw, NULL});
 		g_assert_nonnull(strstr(verify, "No errors detected"));
 	}
 }
@@ -244,7 +255,8 @@ static void check_hyper(void)
 	assert_contains(&d, "stat", "/etc/systemd/system/multi-user.target.wants/libvirtd.service",
 	                "Fast link dest: \"/usr/lib/systemd/system/libvirtd.service\"");
 	assert_rights(&d, "/var/lib/nestplan/images", "0711", 0, 0);
-	assert_contains(&d, "cat", "/etc/fstab", "/dev/disk/by-id/virtio-nestplan-images /var/lib/nestplan/images ext4 ro,nofail");
+	assert_contains(&d, "cat", "/etc/fstab",
+	                "/dev/disk/by-id/virtio-nestplan-images /var/lib/nestplan/images ext4 ro,nofail");
 	assert_contains(&d, "cat", "/etc/passwd", "\nstack:x:1000:1000::/home/stack:");
 	assert_contains(&d, "cat", "/etc/shadow", "\nstack:*:");
 	assert_contains(&d, "stat", "/etc/shadow", "Mode:  0640 ");
@@ -266,7 +278,8 @@ static void test_build(void)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(np_lab) lab = lab_parse();
-	np_disk_job jobs[] = { job_of(lab, "one", 512 * MIB), job_of(lab, "two", 64 * MIB), job_of(lab, "hyper", 2048 * MIB) };
+	np_disk_job jobs[] = {job_of(lab, "one", 512 * MIB), job_of(lab, "two", 64 * MIB),
+	                      job_of(lab, "hyper", 2048 * MIB)};
 	guint64 done = 0;
 	int failed = -2;
 	np_guestfs.build(jobs, G_N_ELEMENTS(jobs), false, count, &done, NULL, &failed, &error);
@@ -278,7 +291,7 @@ static void test_build(void)
 	g_auto(disk) two = disk_open("two", true);
 	assert_text(&two, "/etc/hostname", "two\n");
 	assert_grown(&two, 64 * MIB, true);
-	g_autofree char *info = run((const char *[]){ "qemu-img", "info", "--output=json", jobs[0].path, NULL });
+	g_autofree char *info = run((const char *[]){"qemu-img", "info", "--output=json", jobs[0].path, NULL});
 	g_assert_nonnull(strstr(info, "\"backing-filename\": \"../images/ifup.qcow2\""));
 	g_assert_nonnull(strstr(info, "\"virtual-size\": 536870912"));
 	jobs_clear(jobs, G_N_ELEMENTS(jobs));
@@ -288,13 +301,14 @@ static void test_too_small(void)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(np_lab) lab = lab_parse();
-	np_disk_job jobs[] = { job_of(lab, "one", 64 * MIB), job_of(lab, "two", 63 * MIB) };
+	np_disk_job jobs[] = {job_of(lab, "one", 64 * MIB), job_of(lab, "two", 63 * MIB)};
 	int failed = -2;
 	g_assert_false(np_guestfs.build(jobs, G_N_ELEMENTS(jobs), false, NULL, NULL, NULL, &failed, &error));
 	g_assert_error(error, NP_ERROR, NP_ERROR_INVALID);
 	g_assert_cmpint(failed, ==, 1);
 	g_assert_cmpstr(error->message, ==,
-	                "node 'two': its root disk of 63MiB is smaller than image 'ifup', which has 64MiB: set disks.root to at least that");
+	                "node 'two': its root disk of 63MiB is smaller than image 'ifup', which has 64MiB: set "
+	                "disks.root to at least that");
 	jobs_clear(jobs, G_N_ELEMENTS(jobs));
 }
 
@@ -302,7 +316,7 @@ static void test_no_style(void)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(np_lab) lab = lab_parse();
-	np_disk_job jobs[] = { job_of(lab, "two", 64 * MIB), job_of(lab, "naked", 128 * MIB) };
+	np_disk_job jobs[] = {job_of(lab, "two", 64 * MIB), job_of(lab, "naked", 128 * MIB)};
 	int failed = -2;
 	g_assert_false(np_guestfs.build(jobs, G_N_ELEMENTS(jobs), false, NULL, NULL, NULL, &failed, &error));
 	g_assert_error(error, NP_ERROR, NP_ERROR_UNSUPPORTED);
@@ -323,7 +337,7 @@ static void test_cancel(void)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(np_lab) lab = lab_parse();
 	g_autoptr(GCancellable) cancel = g_cancellable_new();
-	np_disk_job jobs[] = { job_of(lab, "two", 64 * MIB) };
+	np_disk_job jobs[] = {job_of(lab, "two", 64 * MIB)};
 	GThread *thread = g_thread_new("cancel", cancel_soon, cancel);
 	gint64 begin = g_get_monotonic_time();
 	g_assert_false(np_guestfs.build(jobs, 1, false, NULL, NULL, cancel, NULL, &error));
@@ -336,7 +350,8 @@ static void test_cancel(void)
 
 static bool have_tools(void)
 {
-	static const char *const needed[] = { "mke2fs", "debugfs", "dumpe2fs", "e2fsck", "sfdisk", "qemu-img", "qemu-io" };
+	static const char *const needed[] = {"mke2fs", "debugfs",  "dumpe2fs", "e2fsck",
+	                                     "sfdisk", "qemu-img", "qemu-io"};
 	for (unsigned i = 0; i < G_N_ELEMENTS(needed); i++) {
 		g_autofree char *found = g_find_program_in_path(needed[i]);
 		if (found != NULL)

@@ -147,6 +147,7 @@ marked() {
 expect_equal() {
     local what=$1 wanted=$2 got=$3
     [[ $got == "$wanted" ]] || fail "$what: wanted '$wanted', got '$got'"
+    got=${got//$'\n'/, }
     printf 'ok  %s: %s\n' "$what" "${got:-(nothing)}"
 }
 

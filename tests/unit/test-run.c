@@ -36,6 +36,8 @@ typedef struct {
 	GHashTable *secrets; /* usage → description */
 	const char *fail;    /* call that fails */
 	bool nested_works;
+	const char *hung; /* node that answers only after a reset */
+	bool emulated;
 	GCancellable *cancel_at_start;
 } fake;
 
@@ -139,6 +141,14 @@ static bool fake_start(np_conn *conn, const char *lab G_GNUC_UNUSED, const char 
 	return record(error, "start %s %s", conn->uri, name);
 }
 
+static bool fake_reset(np_conn *conn, const char *lab G_GNUC_UNUSED, const char *name, GError **error)
+{
+	g_mutex_lock(&f.lock);
+	f.hung = NULL;
+	g_mutex_unlock(&f.lock);
+	return record(error, "reset %s %s", conn->uri, name);
+}
+
 static void fake_console_close(gpointer console G_GNUC_UNUSED)
 {
 }
@@ -192,6 +202,7 @@ static const np_hypervisor_ops fake_hypervisor = {
 	.network_ensure = fake_network,
 	.domain_define = fake_define,
 	.domain_start = fake_start,
+	.domain_reset = fake_reset,
 	.console_close = fake_console_close,
 	.secret_get = fake_secret_get,
 	.secret_create = fake_secret_create,
@@ -224,6 +235,13 @@ static bool fake_run(np_guests *guests G_GNUC_UNUSED, const char *address, const
 static bool fake_wait(np_guests *guests G_GNUC_UNUSED, const char *address, guint64 timeout_ms G_GNUC_UNUSED,
                       GCancellable *cancel G_GNUC_UNUSED, GError **error)
 {
+	g_mutex_lock(&f.lock);
+	bool hangs = f.hung && g_str_equal(f.hung, address);
+	g_mutex_unlock(&f.lock);
+	if (hangs) {
+		g_set_error(error, NP_ERROR, NP_ERROR_UNREACHABLE, "it hangs");
+		return false;
+	}
 	return record(error, "ssh %s", address);
 }
 
@@ -315,7 +333,7 @@ static np_run_result run(const char *accel, GCancellable *cancel, char **ret_fai
 	g_assert_true(np_session_open_guests(session, true, &error));
 	g_autoptr(np_world) world = np_world_new("demo");
 	world->root->reachable = true;
-	world->accel = (np_accel_answer){.kvm = true, .nested = true, .flag = "svm", .reason = g_strdup("x")};
+	world->accel = (np_accel_answer){.kvm = !f.emulated, .nested = true, .flag = "svm", .reason = g_strdup("x")};
 	g_autoptr(np_plan) plan = np_plan_make(lab, world);
 	g_assert_cmpuint(plan->problems->len, ==, 0);
 	g_autoptr(GPtrArray) steps = np_order_make(lab, world, plan, false);
@@ -339,6 +357,8 @@ static void begin(void)
 	f.fail = NULL;
 	f.nested_works = true;
 	f.cancel_at_start = NULL;
+	f.hung = NULL;
+	f.emulated = false;
 	g_mutex_unlock(&f.lock);
 }
 
@@ -402,6 +422,24 @@ static void test_auto_emulates(void)
 	g_assert_cmpint(position("define hyp kvm demo.guest-1"), <, 0);
 }
 
+static void test_hung_guest(void)
+{
+	g_autofree char *failures = NULL, *again = NULL;
+	begin();
+	f.hung = "hyp/guest-2"; /* with KVM below, nothing is reset */
+	np_run_result result = run("kvm", NULL, &failures);
+	g_assert_cmpuint(result.failed, ==, 1);
+	g_assert_nonnull(strstr(failures, "Node 'hyp/guest-2' (level 2) is not ready: it hangs"));
+	g_assert_cmpint(position("reset hyp demo.guest-2"), <, 0);
+	begin();
+	f.hung = "hyp/guest-2";
+	f.emulated = true;
+	result = run("kvm", NULL, &again);
+	g_assert_cmpuint(result.failed, ==, 0);
+	assert_before("reset hyp demo.guest-2", "ssh hyp/guest-2");
+	g_assert_cmpint(position("reset hyp demo.guest-1"), <, 0);
+}
+
 static void test_cancel(void)
 {
 	begin();
@@ -449,6 +487,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/run/one-guest-fails", test_one_guest_fails);
 	g_test_add_func("/run/proof-fails", test_proof_fails);
 	g_test_add_func("/run/auto-emulates", test_auto_emulates);
+	g_test_add_func("/run/hung-guest", test_hung_guest);
 	g_test_add_func("/run/cancel", test_cancel);
 	g_test_add_func("/run/lock", test_lock);
 	return g_test_run();

@@ -13,27 +13,29 @@
 #include "lab/lab.h"
 
 static const char lab_text[] =
-	"version: 1\n"
-	"name: demo\n"
-	"images: {hv: {source: hv.qcow2}, tiny: {source: tiny.qcow2}}\n"
-	"networks:\n"
-	"  mgmt: {cidr: 192.168.122.0/24, mode: nat}\n"
-	"  tunnel: {cidr: 10.20.1.0/24, mode: isolated, mtu: 9000}\n"
-	"  office: {mode: bridge, bridge: br0}\n"
-	"defaults: {memory: 1GiB, vcpus: 1, image: hv}\n"
-	"types:\n"
-	"  compute: {inject: {files: [{path: /etc/motd, content: \"${node.name} of ${lab.name}\\n\"}]}}\n"
-	"nodes:\n"
-	"  compute-1:\n"
-	"    type: compute\n"
-	"    nics: {mgmt: {address: 192.168.122.30, mac: \"52:54:00:00:00:01\"}, tunnel: {mac: \"52:54:00:00:00:02\"}}\n"
-	"    networks: {int: {cidr: 10.30.0.0/24}, prov: {mode: bridge, nic: tunnel}}\n"
-	"    nodes:\n"
-	"      guest: {image: tiny, memory: 256MiB, nics: {int: {address: 10.30.0.9}}}\n"
-	"  compute-2: {type: compute, nics: {mgmt: {address: 192.168.122.31}}}\n"
-	"  plain:\n"
-	"    nics: {mgmt: {address: 192.168.122.50, mac: \"52:54:00:00:00:03\"}, office: {mac: \"52:54:00:00:00:04\"}}\n"
-	"%s";
+        "version: 1\n"
+        "name: demo\n"
+        "images: {hv: {source: hv.qcow2}, tiny: {source: tiny.qcow2}}\n"
+        "networks:\n"
+        "  mgmt: {cidr: 192.168.122.0/24, mode: nat}\n"
+        "  tunnel: {cidr: 10.20.1.0/24, mode: isolated, mtu: 9000}\n"
+        "  office: {mode: bridge, bridge: br0}\n"
+        "defaults: {memory: 1GiB, vcpus: 1, image: hv}\n"
+        "types:\n"
+        "  compute: {inject: {files: [{path: /etc/motd, content: \"${node.name} of ${lab.name}\\n\"}]}}\n"
+        "nodes:\n"
+        "  compute-1:\n"
+        "    type: compute\n"
+        "    nics: {mgmt: {address: 192.168.122.30, mac: \"52:54:00:00:00:01\"}, tunnel: {mac: "
+        "\"52:54:00:00:00:02\"}}\n"
+        "    networks: {int: {cidr: 10.30.0.0/24}, prov: {mode: bridge, nic: tunnel}}\n"
+        "    nodes:\n"
+        "      guest: {image: tiny, memory: 256MiB, nics: {int: {address: 10.30.0.9}}}\n"
+        "  compute-2: {type: compute, nics: {mgmt: {address: 192.168.122.31}}}\n"
+        "  plain:\n"
+        "    nics: {mgmt: {address: 192.168.122.50, mac: \"52:54:00:00:00:03\"}, office: {mac: "
+        "\"52:54:00:00:00:04\"}}\n"
+        "%s";
 
 /* ── a guest made of a table ── */
 static bool table_exists(gpointer data, const char *path)
@@ -63,7 +65,8 @@ static np_lab *lab_parse(const char *more)
 {
 	g_autofree char *text = g_strdup_printf(lab_text, more);
 	g_autoptr(np_diags) diags = NULL;
-	np_lab *lab = np_lab_parse(text, strlen(text), &(np_load_options){ .file = "lab.yaml", .folder = "/lab" }, &diags);
+	np_lab *lab =
+	        np_lab_parse(text, strlen(text), &(np_load_options){.file = "lab.yaml", .folder = "/lab"}, &diags);
 	if (lab == NULL) {
 		g_autofree char *problems = np_diags_render(diags, false);
 		g_error("%s", problems);
@@ -76,7 +79,7 @@ static void setup(fixture *f, gconstpointer data)
 	(void)data;
 	f->lab = lab_parse("");
 	f->files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	f->view = (np_guest_view){ f->files, table_exists, table_link, table_read };
+	f->view = (np_guest_view){f->files, table_exists, table_link, table_read};
 }
 
 static void teardown(fixture *f, gconstpointer data)
@@ -93,7 +96,8 @@ static void put(fixture *f, const char *path, const char *text)
 
 static void put_networkd(fixture *f)
 {
-	put(f, "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service", "->/lib/systemd/system/systemd-networkd.service");
+	put(f, "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
+	    "->/lib/systemd/system/systemd-networkd.service");
 	put(f, "/lib/systemd/system", "");
 	put(f, "/usr/lib/systemd/system", "");
 }
@@ -107,10 +111,14 @@ static void put_libvirtd(fixture *f)
 
 static np_seed *render(fixture *f, const char *address, GError **error)
 {
-	static const char *const keys[] = { "ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two", NULL };
-	static np_keypair pair = { .private_openssh = (char *)(guintptr)"PRIVATE\n", .public_line = (char *)(guintptr)"ssh-ed25519 CCCC host" };
-	np_disk_job job = { .lab = f->lab, .node = np_lab_node(f->lab, address), .host_key = &pair, .authorized = keys,
-		            .has_share = true };
+	static const char *const keys[] = {"ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two", NULL};
+	static np_keypair pair = {.private_openssh = (char *)(guintptr) "PRIVATE\n",
+	                          .public_line = (char *)(guintptr) "ssh-ed25519 CCCC host"};
+	np_disk_job job = {.lab = f->lab,
+	                   .node = np_lab_node(f->lab, address),
+	                   .host_key = &pair,
+	                   .authorized = keys,
+	                   .has_share = true};
 	g_assert_nonnull(job.node);
 	return np_seed_render(&job, &f->view, error);
 }
@@ -125,17 +133,17 @@ static char *text_of(const np_seed *seed, const char *path)
 	return g_strndup(data ? data : "", length);
 }
 
-#define assert_text(seed, path, want) \
-	do { \
-		g_autofree char *text_ = text_of(seed, path); \
-		g_assert_cmpstr(text_, ==, want); \
+#define assert_text(seed, path, want)                                                                                  \
+	do {                                                                                                           \
+		g_autofree char *text_ = text_of(seed, path);                                                          \
+		g_assert_cmpstr(text_, ==, want);                                                                      \
 	} while (0)
 
-#define assert_contains(seed, path, want) \
-	do { \
-		g_autofree char *text_ = text_of(seed, path); \
-		if (strstr(text_, want) == NULL) \
-			g_error("%s lacks '%s':\n%s", path, want, text_); \
+#define assert_contains(seed, path, want)                                                                              \
+	do {                                                                                                           \
+		g_autofree char *text_ = text_of(seed, path);                                                          \
+		if (strstr(text_, want) == NULL)                                                                       \
+			g_error("%s lacks '%s':\n%s", path, want, text_);                                              \
 	} while (0)
 
 static void test_basics(fixture *f, gconstpointer data)
@@ -238,11 +246,12 @@ static void test_netplan(fixture *f, gconstpointer data)
 	put(f, "/usr/sbin/netplan", "");
 	g_autoptr(GPtrArray) seed = render(f, "compute-1", NULL);
 	const char *path = "/etc/netplan/60-nestplan.yaml";
-	assert_contains(seed, path,
-	                "network:\n  version: 2\n  ethernets:\n    mgmt:\n      match: {macaddress: \"52:54:00:00:00:01\"}\n"
-	                "      set-name: mgmt\n      dhcp4: false\n      addresses: [\"192.168.122.30/24\"]\n"
-	                "      routes: [{to: 0.0.0.0/0, via: 192.168.122.1}]\n      nameservers: {addresses: [192.168.122.1]}\n"
-	                "    tunnel:\n");
+	assert_contains(
+	        seed, path,
+	        "network:\n  version: 2\n  ethernets:\n    mgmt:\n      match: {macaddress: \"52:54:00:00:00:01\"}\n"
+	        "      set-name: mgmt\n      dhcp4: false\n      addresses: [\"192.168.122.30/24\"]\n"
+	        "      routes: [{to: 0.0.0.0/0, via: 192.168.122.1}]\n      nameservers: {addresses: [192.168.122.1]}\n"
+	        "    tunnel:\n");
 	assert_contains(seed, path, "      mtu: 9000\n      dhcp4: false\n  bridges:\n    np");
 	assert_contains(seed, path, "      interfaces: [tunnel]\n");
 	g_assert_cmpuint(np_seed_find(seed, path)->mode, ==, 0600);
@@ -269,19 +278,23 @@ static void test_hypervisor(fixture *f, gconstpointer data)
 
 	put_libvirtd(f);
 	put(f, "/etc/fstab", "/dev/vda1 / ext4 rw 0 1");
-	put(f, "/etc/libvirt/qemu/networks/default.xml", "<ip address='192.168.122.1'><range start='192.168.122.2'/></ip>");
+	put(f, "/etc/libvirt/qemu/networks/default.xml",
+	    "<ip address='192.168.122.1'><range start='192.168.122.2'/></ip>");
 	put(f, "/etc/libvirt/qemu/networks/autostart/default.xml", "->../default.xml");
 	g_autoptr(GPtrArray) seed = render(f, "compute-1", &error);
 	g_assert_no_error(error);
 	assert_contains(seed, "/etc/modprobe.d/nestplan.conf", "options kvm_amd nested=1\n");
-	assert_text(seed, "/etc/libvirt/qemu/networks/default.xml", "<ip address='192.168.123.1'><range start='192.168.123.2'/></ip>");
-	g_assert_cmpint(np_seed_find(seed, "/etc/libvirt/qemu/networks/autostart/default.xml")->kind, ==, NP_SEED_REMOVE);
+	assert_text(seed, "/etc/libvirt/qemu/networks/default.xml",
+	            "<ip address='192.168.123.1'><range start='192.168.123.2'/></ip>");
+	g_assert_cmpint(np_seed_find(seed, "/etc/libvirt/qemu/networks/autostart/default.xml")->kind, ==,
+	                NP_SEED_REMOVE);
 	g_assert_cmpstr(np_seed_find(seed, "/etc/systemd/system/multi-user.target.wants/libvirtd.service")->target, ==,
 	                "/lib/systemd/system/libvirtd.service");
 	g_assert_nonnull(np_seed_find(seed, "/etc/systemd/system/sockets.target.wants/libvirtd.socket"));
 	g_assert_cmpuint(np_seed_find(seed, "/var/lib/nestplan")->mode, ==, 0711);
 	assert_contains(seed, "/etc/fstab", "/dev/vda1 / ext4 rw 0 1\n#");
-	assert_contains(seed, "/etc/fstab", "/dev/disk/by-id/virtio-nestplan-images /var/lib/nestplan/images ext4 ro,nofail");
+	assert_contains(seed, "/etc/fstab",
+	                "/dev/disk/by-id/virtio-nestplan-images /var/lib/nestplan/images ext4 ro,nofail");
 	assert_text(seed, "/etc/motd", "compute-1 of demo\n");
 }
 
@@ -289,7 +302,8 @@ static void test_overridden(fixture *f, gconstpointer data)
 {
 	(void)data;
 	np_lab_free(f->lab);
-	f->lab = lab_parse("  other:\n    nics: [mgmt]\n    inject: {files: [{path: /etc/hostname, content: mine, mode: \"0600\", owner: \"5:6\"}]}\n");
+	f->lab = lab_parse("  other:\n    nics: [mgmt]\n    inject: {files: [{path: /etc/hostname, content: mine, "
+	                   "mode: \"0600\", owner: \"5:6\"}]}\n");
 	put_networkd(f);
 	g_autoptr(GPtrArray) seed = render(f, "other", NULL);
 	const np_seed_item *item = np_seed_find(seed, "/etc/hostname");
@@ -305,9 +319,10 @@ static void test_accounts(fixture *f, gconstpointer data)
 	(void)data;
 	g_autoptr(GError) error = NULL;
 	np_lab_free(f->lab);
-	f->lab = lab_parse("  other:\n    nics: [mgmt]\n    inject:\n      users:\n"
-	                   "        - {name: stack, sudo: true, authorized_keys: [\"ssh-ed25519 DDDD stack\"]}\n"
-	                   "        - {name: debian}\n        - {name: root, authorized_keys: [\"ssh-ed25519 EEEE me\"]}\n");
+	f->lab = lab_parse(
+	        "  other:\n    nics: [mgmt]\n    inject:\n      users:\n"
+	        "        - {name: stack, sudo: true, authorized_keys: [\"ssh-ed25519 DDDD stack\"]}\n"
+	        "        - {name: debian}\n        - {name: root, authorized_keys: [\"ssh-ed25519 EEEE me\"]}\n");
 	put_networkd(f);
 	put(f, "/etc/passwd", "root:x:0:0:root:/root:/bin/bash\ndebian:x:1000:1000::/home/debian:/bin/bash\n");
 	put(f, "/etc/group", "root:x:0:\ndebian:x:1000:\nextra:x:1001:\n");
@@ -327,7 +342,8 @@ static void test_accounts(fixture *f, gconstpointer data)
 	g_assert_cmpuint(np_seed_find(seed, "/home/stack/.ssh/authorized_keys")->uid, ==, 1002);
 	assert_text(seed, "/etc/sudoers.d/90-nestplan-stack", "stack ALL=(ALL) NOPASSWD:ALL\n");
 	g_assert_null(np_seed_find(seed, "/home/debian"));
-	assert_text(seed, "/root/.ssh/authorized_keys", "ssh-ed25519 AAAA one\nssh-ed25519 BBBB two\nssh-ed25519 EEEE me\n");
+	assert_text(seed, "/root/.ssh/authorized_keys",
+	            "ssh-ed25519 AAAA one\nssh-ed25519 BBBB two\nssh-ed25519 EEEE me\n");
 }
 
 static void test_first_boot(fixture *f, gconstpointer data)
@@ -355,7 +371,8 @@ static void test_first_boot(fixture *f, gconstpointer data)
 	g_assert_nonnull(np_seed_find(seed, "/etc/systemd/system/multi-user.target.wants/nestplan-firstboot.service"));
 	g_assert_nonnull(np_seed_find(seed, "/etc/systemd/system/multi-user.target.wants/ssh.service"));
 	g_assert_nonnull(np_seed_find(seed, "/etc/systemd/system/sshd.service"));
-	g_assert_cmpint(np_seed_find(seed, "/etc/systemd/system/timers.target.wants/apt-daily.timer")->kind, ==, NP_SEED_REMOVE);
+	g_assert_cmpint(np_seed_find(seed, "/etc/systemd/system/timers.target.wants/apt-daily.timer")->kind, ==,
+	                NP_SEED_REMOVE);
 }
 
 static char *id_of(const np_lab *lab, const char *address)
@@ -373,7 +390,8 @@ static void test_inject_id(fixture *f, gconstpointer data)
 	(void)data;
 	g_autoptr(np_lab) more = lab_parse("  other: {nics: [mgmt]}\n");
 	g_autofree char *one = id_of(f->lab, "compute-1"), *two = id_of(f->lab, "compute-2");
-	g_autofree char *again = id_of(more, "compute-1"), *none = id_of(f->lab, "plain"), *none_too = id_of(more, "other");
+	g_autofree char *again = id_of(more, "compute-1"), *none = id_of(f->lab, "plain"),
+	                *none_too = id_of(more, "other");
 	g_assert_cmpstr(one, ==, again);
 	g_assert_cmpstr(one, !=, two); /* ${node.name} */
 	g_assert_cmpstr(none, ==, none_too);
@@ -384,7 +402,8 @@ static void test_missing_source(fixture *f, gconstpointer data)
 {
 	(void)f, (void)data;
 	g_autoptr(GError) error = NULL;
-	g_autoptr(np_lab) lab = lab_parse("  other: {nics: [mgmt], inject: {files: [{path: /etc/x, source: nowhere/x.conf}]}}\n");
+	g_autoptr(np_lab) lab =
+	        lab_parse("  other: {nics: [mgmt], inject: {files: [{path: /etc/x, source: nowhere/x.conf}]}}\n");
 	g_assert_null(np_inject_id(lab, np_lab_node(lab, "other"), &error));
 	g_assert_error(error, NP_ERROR, NP_ERROR_INVALID);
 	g_assert_nonnull(strstr(error->message, "node 'other': "));
@@ -396,7 +415,7 @@ static void test_template(fixture *f, gconstpointer data)
 	(void)data;
 	g_autofree char *folder = g_dir_make_tmp("np-seed-XXXXXX", NULL), *path = g_build_filename(folder, "t", NULL);
 	g_assert_true(g_file_set_contents(path, "ip ${node.nics.mgmt.address}\n", -1, NULL));
-	np_file file = { .path = (char *)(guintptr)"/etc/x", .source = path };
+	np_file file = {.path = (char *)(guintptr) "/etc/x", .source = path};
 	const np_node *node = np_lab_node(f->lab, "plain");
 	g_autoptr(GBytes) raw = np_file_bytes(f->lab, node, &file, NULL);
 	file.expand = TRUE;
@@ -411,8 +430,8 @@ static void test_template(fixture *f, gconstpointer data)
 
 static void test_ptable_none(void)
 {
-	guint8 head[NP_PTABLE_SECTORS * NP_SECTOR] = { 0 };
-	g_auto(np_ptable) table = { 0 };
+	guint8 head[NP_PTABLE_SECTORS * NP_SECTOR] = {0};
+	g_auto(np_ptable) table = {0};
 	const char *why = NULL;
 	np_ptable_parse(head, sizeof head, &table);
 	g_assert_cmpint(table.kind, ==, NP_PTABLE_NONE);
@@ -422,15 +441,15 @@ static void test_ptable_none(void)
 
 static void test_ptable_mbr(void)
 {
-	guint8 head[NP_SECTOR] = { 0 };
-	static const guint8 entries[] = { 0x80, 0, 2, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 0x10, 0, 0,
-		                          0x00, 0, 0, 0, 0x82, 0, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0 };
+	guint8 head[NP_SECTOR] = {0};
+	static const guint8 entries[] = {0x80, 0, 2, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 0x10, 0, 0,
+	                                 0x00, 0, 0, 0, 0x82, 0, 0, 0, 0, 4, 0, 0, 0, 4,    0, 0};
 	memcpy(head + 446, entries, sizeof entries);
 	head[510] = 0x55, head[511] = 0xaa;
 	const char *why = NULL;
 	g_autoptr(GPtrArray) patches = np_ptable_grow(head, sizeof head, 0x20000, &why);
 	g_assert_cmpuint(patches->len, ==, 1);
-	g_auto(np_ptable) grown = { 0 };
+	g_auto(np_ptable) grown = {0};
 	const np_patch *patch = patches->pdata[0];
 	np_ptable_parse(g_bytes_get_data(patch->bytes, NULL), g_bytes_get_size(patch->bytes), &grown);
 	const np_partition *last = np_ptable_last(&grown);

@@ -63,13 +63,14 @@ static void append_line(np_seed *seed, const np_guest_view *view, const char *pa
 	np_seed_edit(seed, path, longer);
 }
 
-static void account_add(const char *name, const np_guest_view *view, np_seed *seed, const char *passwd, const char *group,
-                        account *ret)
+static void account_add(const char *name, const np_guest_view *view, np_seed *seed, const char *passwd,
+                        const char *group, account *ret)
 {
 	const char *shell = np_view_exists(view, "/bin/bash") ? "/bin/bash" : "/bin/sh";
 	g_auto(GStrv) own_group = database_find(group, name);
 	ret->uid = free_id(passwd, group);
-	ret->gid = own_group && own_group[1] && own_group[2] ? (guint32)g_ascii_strtoull(own_group[2], NULL, 10) : ret->uid;
+	ret->gid = own_group && own_group[1] && own_group[2] ? (guint32)g_ascii_strtoull(own_group[2], NULL, 10)
+	                                                     : ret->uid;
 	ret->home = g_strconcat("/home/", name, NULL);
 	g_autofree char *passwd_line = g_strdup_printf("%s:x:%u:%u::%s:%s", name, ret->uid, ret->gid, ret->home, shell);
 	g_autofree char *group_line = g_strdup_printf("%s:x:%u:", name, ret->gid);
@@ -113,7 +114,8 @@ static bool render_keys(const np_user *user, const account *who, np_seed *seed, 
 	const np_seed_item *ours = np_seed_find(seed, path); /* root's: the lab's own key must stay */
 	g_autoptr(GString) text = g_string_new(NULL);
 	if (ours != NULL && ours->kind == NP_SEED_FILE)
-		g_string_append_len(text, g_bytes_get_data(ours->content, NULL), (gssize)g_bytes_get_size(ours->content));
+		g_string_append_len(text, g_bytes_get_data(ours->content, NULL),
+		                    (gssize)g_bytes_get_size(ours->content));
 	for (guint i = 0; i < user->authorized_keys->len; i++) {
 		g_autofree char *key = np_keys_read(user->authorized_keys->pdata[i], error);
 		if (key == NULL)
@@ -131,8 +133,8 @@ static bool render_sudo(const np_user *user, const np_guest_view *view, np_seed 
 	if (!user->sudo)
 		return true;
 	if (!np_view_exists(view, "/etc/sudoers.d")) {
-		g_set_error(error, NP_ERROR, NP_ERROR_UNSUPPORTED, "user '%s' cannot have sudo: its image has no /etc/sudoers.d",
-		            user->user);
+		g_set_error(error, NP_ERROR, NP_ERROR_UNSUPPORTED,
+		            "user '%s' cannot have sudo: its image has no /etc/sudoers.d", user->user);
 		return false;
 	}
 	g_autofree char *path = g_strconcat("/etc/sudoers.d/90-nestplan-", user->user, NULL);
@@ -143,7 +145,7 @@ static bool render_sudo(const np_user *user, const np_guest_view *view, np_seed 
 
 static bool render_user(const np_user *user, const np_guest_view *view, np_seed *seed, GError **error)
 {
-	g_auto(account) who = { 0 };
+	g_auto(account) who = {0};
 	if (!account_ensure(user->user, view, seed, &who, error))
 		return false;
 	if (!np_view_exists(view, who.home))

@@ -94,16 +94,17 @@ static bool build_all(build_state *state, GError **error)
 	return true;
 }
 
-static bool build(const np_disk_job *jobs, unsigned n_jobs, bool kvm, np_progress_fn progress, gpointer data, GCancellable *cancel,
-                  int *failed, GError **error)
+static bool build(const np_disk_job *jobs, unsigned n_jobs, bool kvm, np_progress_fn progress, gpointer data,
+                  GCancellable *cancel, int *failed, GError **error)
 {
 	g_autofree bool *grown = g_new0(bool, n_jobs + 1);
-	g_autoptr(GHashTable) images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)np_image_facts_free);
-	build_state state = { jobs, n_jobs, kvm, progress, data, cancel, images, grown, -1 };
+	g_autoptr(GHashTable) images =
+	        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)np_image_facts_free);
+	build_state state = {jobs, n_jobs, kvm, progress, data, cancel, images, grown, -1};
 	bool good = build_all(&state, error);
 	if (failed != NULL)
 		*failed = state.failed;
 	return good;
 }
 
-const np_disk_ops np_guestfs = { .build = build, .inject_id = np_inject_id };
+const np_disk_ops np_guestfs = {.build = build, .inject_id = np_inject_id};

@@ -4,22 +4,23 @@
 #include "base/error.h"
 #include "lab/lab.h"
 
-
 static GBytes *source_read(const np_lab *lab, const np_node *node, const np_file *file, GError **error)
 {
 	g_autofree char *text = NULL;
 	gsize length = 0;
 	g_autoptr(GError) local = NULL;
 	if (!g_file_get_contents(file->source, &text, &length, &local)) {
-		g_set_error(error, NP_ERROR, NP_ERROR_INVALID, "the source '%s' of the injected file %s cannot be read: %s",
-		            file->source, file->path, local->message);
+		g_set_error(error, NP_ERROR, NP_ERROR_INVALID,
+		            "the source '%s' of the injected file %s cannot be read: %s", file->source, file->path,
+		            local->message);
 		return NULL;
 	}
 	if (!file->expand)
 		return g_bytes_new_take(g_steal_pointer(&text), length);
 	if (memchr(text, '\0', length) != NULL || !g_utf8_validate_len(text, length, NULL)) {
 		g_set_error(error, NP_ERROR, NP_ERROR_INVALID,
-		            "the source '%s' of the injected file %s is not text: remove 'template: true' to copy it as it is",
+		            "the source '%s' of the injected file %s is not text: remove 'template: true' to copy it "
+		            "as it is",
 		            file->source, file->path);
 		return NULL;
 	}
@@ -76,7 +77,8 @@ char *np_keys_read(const char *entry, GError **error)
 	char *text = NULL;
 	g_autoptr(GError) local = NULL;
 	if (!g_file_get_contents(entry, &text, NULL, &local)) {
-		g_set_error(error, NP_ERROR, NP_ERROR_INVALID, "the public key file '%s' cannot be read: %s", entry, local->message);
+		g_set_error(error, NP_ERROR, NP_ERROR_INVALID, "the public key file '%s' cannot be read: %s", entry,
+		            local->message);
 		return NULL;
 	}
 	return g_strchomp(text);
@@ -166,7 +168,8 @@ char *np_inject_id(const np_lab *lab, const np_node *node, GError **error)
 	hash_strings(sum, "enable", inject->services.enable);
 	hash_strings(sum, "disable", inject->services.disable);
 	hash_strings(sum, "packages", inject->packages);
-	if (!hash_files(sum, lab, node, error) || !hash_users(sum, inject->users, error) || !hash_run(sum, lab, node, error)) {
+	if (!hash_files(sum, lab, node, error) || !hash_users(sum, inject->users, error) ||
+	    !hash_run(sum, lab, node, error)) {
 		g_prefix_error(error, "node '%s': ", node->address);
 		return NULL;
 	}

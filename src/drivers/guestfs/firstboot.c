@@ -6,54 +6,52 @@
 #include "lab/lab.h"
 
 #define FOLDER "/var/lib/nestplan/firstboot"
-#define UNIT "nestplan-firstboot.service"
+#define UNIT   "nestplan-firstboot.service"
 
-static const char unit_text[] =
-	"[Unit]\n"
-	"Description=First boot of this machine, as its lab asks for\n"
-	"Wants=network-online.target\n"
-	"After=network-online.target\n"
-	"ConditionPathExists=!" FOLDER "/done\n"
-	"ConditionPathExists=!" FOLDER "/failed\n"
-	"\n"
-	"[Service]\n"
-	"Type=oneshot\n"
-	"RemainAfterExit=yes\n"
-	"ExecStart=/bin/sh " FOLDER "/start\n"
-	"Environment=HOME=/root\n"
-	"StandardOutput=append:/var/log/nestplan-firstboot.log\n"
-	"StandardError=inherit\n"
-	"TimeoutStartSec=infinity\n"
-	"\n"
-	"[Install]\n"
-	"WantedBy=multi-user.target\n";
+static const char unit_text[] = "[Unit]\n"
+                                "Description=First boot of this machine, as its lab asks for\n"
+                                "Wants=network-online.target\n"
+                                "After=network-online.target\n"
+                                "ConditionPathExists=!" FOLDER "/done\n"
+                                "ConditionPathExists=!" FOLDER "/failed\n"
+                                "\n"
+                                "[Service]\n"
+                                "Type=oneshot\n"
+                                "RemainAfterExit=yes\n"
+                                "ExecStart=/bin/sh " FOLDER "/start\n"
+                                "Environment=HOME=/root\n"
+                                "StandardOutput=append:/var/log/nestplan-firstboot.log\n"
+                                "StandardError=inherit\n"
+                                "TimeoutStartSec=infinity\n"
+                                "\n"
+                                "[Install]\n"
+                                "WantedBy=multi-user.target\n";
 
-static const char start_text[] =
-	"#!/bin/sh\n"
-	"# Runs the steps in order, each once.\n"
-	"cd " FOLDER " || exit 1\n"
-	"for step in ./[0-9]*; do\n"
-	"\techo \"nestplan: $step\"\n"
-	"\t\"$step\"\n"
-	"\tstatus=$?\n"
-	"\tif [ $status -ne 0 ]; then\n"
-	"\t\techo \"nestplan: $step ended with status $status\"\n"
-	"\t\techo \"$step ended with status $status\" >failed\n"
-	"\t\texit 1\n"
-	"\tfi\n"
-	"done\n"
-	"touch done\n";
+static const char start_text[] = "#!/bin/sh\n"
+                                 "# Runs the steps in order, each once.\n"
+                                 "cd " FOLDER " || exit 1\n"
+                                 "for step in ./[0-9]*; do\n"
+                                 "\techo \"nestplan: $step\"\n"
+                                 "\t\"$step\"\n"
+                                 "\tstatus=$?\n"
+                                 "\tif [ $status -ne 0 ]; then\n"
+                                 "\t\techo \"nestplan: $step ended with status $status\"\n"
+                                 "\t\techo \"$step ended with status $status\" >failed\n"
+                                 "\t\texit 1\n"
+                                 "\tfi\n"
+                                 "done\n"
+                                 "touch done\n";
 
 /* The command that installs packages, by what the image has; NULL when none is known. */
 static const char *installer(const np_guest_view *view)
 {
 	static const char *const known[][2] = {
-		{ "/usr/bin/apt-get", "export DEBIAN_FRONTEND=noninteractive\n"
-		                      "apt-get -q update\n"
-		                      "apt-get -q -y -o Dpkg::Options::=--force-confold install" },
-		{ "/usr/bin/dnf", "dnf -y install" },
-		{ "/usr/bin/zypper", "zypper --non-interactive install" },
-		{ "/usr/bin/pacman", "pacman -Sy --noconfirm --needed" },
+	        {"/usr/bin/apt-get", "export DEBIAN_FRONTEND=noninteractive\n"
+	                             "apt-get -q update\n"
+	                             "apt-get -q -y -o Dpkg::Options::=--force-confold install"},
+	        {"/usr/bin/dnf", "dnf -y install"},
+	        {"/usr/bin/zypper", "zypper --non-interactive install"},
+	        {"/usr/bin/pacman", "pacman -Sy --noconfirm --needed"},
 	};
 	for (unsigned i = 0; i < G_N_ELEMENTS(known); i++)
 		if (np_view_exists(view, known[i][0]))
@@ -72,8 +70,9 @@ static bool add_packages(np_seed *seed, const GPtrArray *packages, const np_gues
 {
 	const char *command = installer(view);
 	if (command == NULL) {
-		g_set_error(error, NP_ERROR, NP_ERROR_UNSUPPORTED,
-		            "inject.packages needs apt-get, dnf, zypper or pacman in the image, and it has none of them");
+		g_set_error(
+		        error, NP_ERROR, NP_ERROR_UNSUPPORTED,
+		        "inject.packages needs apt-get, dnf, zypper or pacman in the image, and it has none of them");
 		return false;
 	}
 	g_autoptr(GString) text = g_string_new("set -e\n");
@@ -109,7 +108,8 @@ static bool add_commands(np_seed *seed, const np_lab *lab, const np_node *node, 
 	return true;
 }
 
-bool np_firstboot_render(const np_lab *lab, const np_node *node, const np_guest_view *view, np_seed *seed, GError **error)
+bool np_firstboot_render(const np_lab *lab, const np_node *node, const np_guest_view *view, np_seed *seed,
+                         GError **error)
 {
 	const np_inject *inject = &node->inject;
 	guint packages = inject->packages ? inject->packages->len : 0, run = inject->run ? inject->run->len : 0;
@@ -117,7 +117,8 @@ bool np_firstboot_render(const np_lab *lab, const np_node *node, const np_guest_
 		return true;
 	if (!np_view_exists(view, "/usr/lib/systemd/system") && !np_view_exists(view, "/lib/systemd/system")) {
 		g_set_error(error, NP_ERROR, NP_ERROR_UNSUPPORTED,
-		            "inject.packages and inject.run need systemd, which its image has not: remove the keys or take another image");
+		            "inject.packages and inject.run need systemd, which its image has not: remove the keys or "
+		            "take another image");
 		return false;
 	}
 	np_seed_folder(seed, FOLDER, 0700, 0, 0);

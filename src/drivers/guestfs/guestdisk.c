@@ -33,15 +33,16 @@ static char *partition_device(unsigned index, unsigned partition)
 	return partition == 0 ? g_steal_pointer(&device) : g_strdup_printf("%s%u", device, partition);
 }
 
-static bool mount_as(np_appliance *appliance, unsigned index, unsigned partition, const char *fstype, const char *options)
+static bool mount_as(np_appliance *appliance, unsigned index, unsigned partition, const char *fstype,
+                     const char *options)
 {
 	g_autofree char *device = partition_device(index, partition);
 	return guestfs_mount_vfs(np_appliance_handle(appliance), options, fstype, device, "/") == 0;
 }
 
 /* Mounts it, and keeps it mounted when it is a root. */
-static bool try_root(np_appliance *appliance, unsigned index, unsigned partition, const char *fstype, const char *options,
-                     np_image_facts *facts)
+static bool try_root(np_appliance *appliance, unsigned index, unsigned partition, const char *fstype,
+                     const char *options, np_image_facts *facts)
 {
 	guestfs_h *g = np_appliance_handle(appliance);
 	if (!mount_as(appliance, index, partition, fstype, options))
@@ -58,9 +59,10 @@ static bool try_root(np_appliance *appliance, unsigned index, unsigned partition
 }
 
 /* *special: "LVM" or "encrypted", when the partition holds that. */
-static bool try_partition(np_appliance *appliance, unsigned index, unsigned partition, np_image_facts *facts, const char **special)
+static bool try_partition(np_appliance *appliance, unsigned index, unsigned partition, np_image_facts *facts,
+                          const char **special)
 {
-	static const char *const known[] = { "ext4", "xfs", "btrfs", "ext3", "ext2", NULL };
+	static const char *const known[] = {"ext4", "xfs", "btrfs", "ext3", "ext2", NULL};
 	g_autofree char *device = partition_device(index, partition);
 	char *raw = guestfs_vfs_type(np_appliance_handle(appliance), device);
 	g_autofree char *fstype = g_strdup(raw ? raw : "");
@@ -98,11 +100,13 @@ static bool find_root(np_appliance *appliance, unsigned index, np_image_facts *f
 		return true;
 	if (special == NULL)
 		g_set_error(error, NP_ERROR, NP_ERROR_UNSUPPORTED,
-		            "no root file system was found in its image: nestplan looks for ext4, xfs or btrfs with an /etc, on "
+		            "no root file system was found in its image: nestplan looks for ext4, xfs or btrfs with an "
+		            "/etc, on "
 		            "the disk itself or on one of its partitions");
 	else
 		g_set_error(error, NP_ERROR, NP_ERROR_UNSUPPORTED,
-		            "the root file system of its image is on %s, which is not supported yet: take an image with a plain partition",
+		            "the root file system of its image is on %s, which is not supported yet: take an image "
+		            "with a plain partition",
 		            g_str_equal(special, "LVM") ? "LVM" : "an encrypted partition");
 	return false;
 }
@@ -132,10 +136,11 @@ bool np_guestdisk_grow(np_appliance *appliance, unsigned index, const np_image_f
 
 bool np_guestdisk_write(np_appliance *appliance, const np_disk_job *job, np_image_facts *facts, GError **error)
 {
-	np_guestview state = { .appliance = appliance, .seen = facts->seen };
+	np_guestview state = {.appliance = appliance, .seen = facts->seen};
 	np_guest_view view = np_guestview_of(&state);
 	g_autoptr(GPtrArray) seed = np_seed_render(job, &view, state.error ? NULL : error);
-	if (seed != NULL && state.error == NULL && np_inject_apply(appliance, seed, &view, error) && state.error == NULL)
+	if (seed != NULL && state.error == NULL && np_inject_apply(appliance, seed, &view, error) &&
+	    state.error == NULL)
 		return true;
 	if (state.error != NULL) {
 		g_clear_error(error);

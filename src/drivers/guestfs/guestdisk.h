@@ -7,13 +7,13 @@
 
 /* What is known of an image, found once and used for all overlays of it. */
 typedef struct {
-	GBytes *head;       /* start of its disk */
+	GBytes *head; /* start of its disk */
 	np_ptable table;
 	bool found;         /* the root is known: */
 	unsigned partition; /* 0: the whole disk */
 	char *fstype;
-	char *options;      /* for mount */
-	GHashTable *seen;   /* answers of the view: "e/etc/hosts" → text, or NULL */
+	char *options;    /* for mount */
+	GHashTable *seen; /* answers of the view: "e/etc/hosts" → text, or NULL */
 } np_image_facts;
 
 np_image_facts *np_image_facts_new(GBytes *head);

@@ -31,7 +31,8 @@ void np_guestlog_add(np_guestlog *log, const char *text, gsize length)
 	for (gsize i = 0; i < length; i++) {
 		if (text[i] == '\n')
 			line_end(log);
-		else if (g_ascii_isprint(text[i]) || text[i] == '\t') /* a guest's bytes must not reach a terminal as they are */
+		else if (g_ascii_isprint(text[i]) ||
+		         text[i] == '\t') /* a guest's bytes must not reach a terminal as they are */
 			g_string_append_c(log->partial, text[i]);
 	}
 }
@@ -52,18 +53,21 @@ const char *np_guestlog_hint(const char *text)
 		const char *said[2];
 		const char *hint;
 	} known[] = {
-		{ { "supermin", "boot/vmlinuz" },
-		  "The kernel in /boot cannot be read by this user: as root, chmod 0644 /boot/vmlinuz-*, or set SUPERMIN_KERNEL." },
-		{ { "supermin", "kernel" },
-		  "libguestfs found no kernel to boot its appliance with: install linux-image-amd64 (or another linux-image), or set "
-		  "LIBGUESTFS_PATH to a fixed appliance." },
-		{ { "supermin", "" },
-		  "The appliance cannot be built: `libguestfs-test-tool` says why." },
-		{ { "qemu", "not found" }, "QEMU is missing: install qemu-system-x86." },
-		{ { "qemu", "No such file" }, "QEMU is missing: install qemu-system-x86." },
-		{ { "Failed to get", "lock" }, "A disk is in use by a running machine: stop it first." },
-		{ { "Cannot allocate memory", "" }, "There is not enough free memory for the appliance, which needs about 1 GiB." },
-		{ { "No space left", "" }, "The disk that holds the overlays or libguestfs' cache (LIBGUESTFS_CACHEDIR) is full." },
+	        {{"supermin", "boot/vmlinuz"},
+	         "The kernel in /boot cannot be read by this user: as root, chmod 0644 /boot/vmlinuz-*, or set "
+	         "SUPERMIN_KERNEL."},
+	        {{"supermin", "kernel"},
+	         "libguestfs found no kernel to boot its appliance with: install linux-image-amd64 (or another "
+	         "linux-image), or set "
+	         "LIBGUESTFS_PATH to a fixed appliance."},
+	        {{"supermin", ""}, "The appliance cannot be built: `libguestfs-test-tool` says why."},
+	        {{"qemu", "not found"}, "QEMU is missing: install qemu-system-x86."},
+	        {{"qemu", "No such file"}, "QEMU is missing: install qemu-system-x86."},
+	        {{"Failed to get", "lock"}, "A disk is in use by a running machine: stop it first."},
+	        {{"Cannot allocate memory", ""},
+	         "There is not enough free memory for the appliance, which needs about 1 GiB."},
+	        {{"No space left", ""},
+	         "The disk that holds the overlays or libguestfs' cache (LIBGUESTFS_CACHEDIR) is full."},
 	};
 	for (unsigned i = 0; i < G_N_ELEMENTS(known); i++)
 		if (strstr(text, known[i].said[0]) != NULL && strstr(text, known[i].said[1]) != NULL)

@@ -86,5 +86,5 @@ static char *view_read(gpointer data, const char *path)
 
 np_guest_view np_guestview_of(np_guestview *state)
 {
-	return (np_guest_view){ .data = state, .exists = view_exists, .link = view_link, .read = view_read };
+	return (np_guest_view){.data = state, .exists = view_exists, .link = view_link, .read = view_read};
 }

@@ -4,14 +4,14 @@
 #include "base/error.h"
 #include "drivers/guestfs/units.h"
 
-#define DEFAULT_NETWORK "/etc/libvirt/qemu/networks/default.xml"
+#define DEFAULT_NETWORK   "/etc/libvirt/qemu/networks/default.xml"
 #define DEFAULT_AUTOSTART "/etc/libvirt/qemu/networks/autostart/default.xml"
-#define SHARE_OPTIONS "ext4 ro,nofail,noatime,x-systemd.device-timeout=60 0 0"
+#define SHARE_OPTIONS     "ext4 ro,nofail,noatime,x-systemd.device-timeout=60 0 0"
 
 /* "192.168.X.0/24" */
 static np_cidr subnet(guint32 x)
 {
-	return (np_cidr){ .base = (192u << 24) | (168u << 16) | (x << 8), .prefix = 24 };
+	return (np_cidr){.base = (192u << 24) | (168u << 16) | (x << 8), .prefix = 24};
 }
 
 static bool site_uses(const np_site *site, np_cidr range)
@@ -59,7 +59,8 @@ static void render_default_network(const np_node *node, const np_guest_view *vie
 static bool render_libvirtd(const np_node *node, const np_guest_view *view, np_seed *seed, GError **error)
 {
 	static const char *const modular[] = {
-		"virtqemud.socket", "virtnetworkd.socket", "virtstoraged.socket", "virtsecretd.socket", "virtproxyd.socket",
+	        "virtqemud.socket",   "virtnetworkd.socket", "virtstoraged.socket",
+	        "virtsecretd.socket", "virtproxyd.socket",
 	};
 	if (np_unit_exists(view, "libvirtd.service"))
 		return np_unit_enable(view, "libvirtd.service", seed, error);
@@ -72,7 +73,8 @@ static bool render_libvirtd(const np_node *node, const np_guest_view *view, np_s
 	if (np_view_exists(view, "/usr/sbin/libvirtd"))
 		return true; /* another init starts it */
 	g_set_error(error, NP_ERROR, NP_ERROR_INVALID,
-	            "it carries nodes, but image '%s' has no libvirt daemon: take an image with libvirt and QEMU", node->image);
+	            "it carries nodes, but image '%s' has no libvirt daemon: take an image with libvirt and QEMU",
+	            node->image);
 	return false;
 }
 
@@ -85,9 +87,10 @@ static void render_storage(const np_disk_job *job, const np_guest_view *view, np
 		return;
 	g_autofree char *fstab = np_view_read(view, "/etc/fstab");
 	gboolean open_end = fstab != NULL && *fstab != '\0' && !g_str_has_suffix(fstab, "\n");
-	g_autofree char *text = g_strdup_printf("%s%s# the images of the nodes inside, from nestplan\n/dev/disk/by-id/virtio-" NP_SHARE_SERIAL
-	                                        " %s " SHARE_OPTIONS "\n",
-	                                        fstab ? fstab : "", open_end ? "\n" : "", images);
+	g_autofree char *text = g_strdup_printf(
+	        "%s%s# the images of the nodes inside, from nestplan\n/dev/disk/by-id/virtio-" NP_SHARE_SERIAL
+	        " %s " SHARE_OPTIONS "\n",
+	        fstab ? fstab : "", open_end ? "\n" : "", images);
 	np_seed_edit(seed, "/etc/fstab", text);
 }
 

@@ -38,8 +38,10 @@ static np_iface *iface_of(const np_node *node, const np_nic *nic, gboolean *rout
 	iface->bridge = bridge_over(node, nic);
 	iface->mtu = network ? network->mtu : 0;
 	if (nic->address == 0 || network == NULL || !np_cidr_is_set(network->cidr)) {
-		/* A bridge that the site had before leads to a network of others, who mostly hand out addresses there. */
-		iface->dhcp = network != NULL && (network->dhcp || (network->mode == NP_NET_BRIDGE && network->bridge != NULL));
+		/* A bridge that the site had before leads to a network of others, who mostly hand out addresses there.
+		 */
+		iface->dhcp = network != NULL &&
+		              (network->dhcp || (network->mode == NP_NET_BRIDGE && network->bridge != NULL));
 		return iface;
 	}
 	iface->ip = np_ip_format(nic->address);

@@ -4,14 +4,14 @@
 #include "lab/model.h"
 
 typedef struct {
-	const char *name;   /* of the interface */
+	const char *name; /* of the interface */
 	const char *mac;
 	const char *bridge; /* bridge device over this NIC, which then has the address; NULL: none */
 	char *address;      /* "10.20.0.31/24", NULL: none */
 	char *ip, *netmask; /* the same in two parts */
 	char *gateway;      /* default route and DNS; on one interface only */
 	gboolean dhcp;
-	guint64 mtu;        /* 0: leave */
+	guint64 mtu; /* 0: leave */
 } np_iface;
 
 /* Of np_iface*, in the order of the NICs. */

@@ -33,14 +33,15 @@ static bool upload(np_appliance *appliance, const char *path, const char *data, 
 {
 	int fd = memfd_create("nestplan-inject", MFD_CLOEXEC);
 	if (fd < 0 || !write_all(fd, data, length)) {
-		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "memory for %s is not to be had: %s", path, g_strerror(errno));
+		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "memory for %s is not to be had: %s", path,
+		            g_strerror(errno));
 		if (fd >= 0)
 			(void)close(fd);
 		return false;
 	}
 	g_autofree char *name = g_strdup_printf("/proc/self/fd/%d", fd);
 	bool good = guestfs_upload(np_appliance_handle(appliance), name, path) == 0 ||
-		    np_appliance_fail(appliance, error, "writing %s into its disk", path);
+	            np_appliance_fail(appliance, error, "writing %s into its disk", path);
 	(void)close(fd);
 	return good;
 }
@@ -48,7 +49,8 @@ static bool upload(np_appliance *appliance, const char *path, const char *data, 
 static bool set_rights(np_appliance *appliance, const np_seed_item *item, GError **error)
 {
 	guestfs_h *g = np_appliance_handle(appliance);
-	if (guestfs_chmod(g, (int)item->mode, item->path) == 0 && guestfs_chown(g, (int)item->uid, (int)item->gid, item->path) == 0)
+	if (guestfs_chmod(g, (int)item->mode, item->path) == 0 &&
+	    guestfs_chown(g, (int)item->uid, (int)item->gid, item->path) == 0)
 		return true;
 	return np_appliance_fail(appliance, error, "setting mode and owner of %s in its disk", item->path);
 }

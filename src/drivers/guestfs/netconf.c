@@ -22,8 +22,8 @@ np_net_style np_net_style_detect(const np_guest_view *view)
 static void render_link(np_seed *seed, const np_iface *iface)
 {
 	g_autofree char *path = g_strdup_printf("/etc/systemd/network/10-nestplan-%s.link", iface->name);
-	g_autofree char *text = g_strdup_printf(WRITTEN "[Match]\nType=ether\nMACAddress=%s\n\n[Link]\nName=%s\n", iface->mac,
-	                                        iface->name);
+	g_autofree char *text = g_strdup_printf(WRITTEN "[Match]\nType=ether\nMACAddress=%s\n\n[Link]\nName=%s\n",
+	                                        iface->mac, iface->name);
 	np_seed_text(seed, path, 0644, text);
 }
 
@@ -49,7 +49,8 @@ static void render_networkd_bridge(np_seed *seed, const np_iface *iface)
 {
 	g_autofree char *netdev = g_strdup_printf("/etc/systemd/network/10-nestplan-%s.netdev", iface->bridge);
 	g_autofree char *network = g_strdup_printf("/etc/systemd/network/10-nestplan-%s.network", iface->bridge);
-	g_autofree char *device = g_strdup_printf(WRITTEN "[NetDev]\nName=%s\nKind=bridge\n\n[Bridge]\nSTP=no\n", iface->bridge);
+	g_autofree char *device =
+	        g_strdup_printf(WRITTEN "[NetDev]\nName=%s\nKind=bridge\n\n[Bridge]\nSTP=no\n", iface->bridge);
 	g_autoptr(GString) text = g_string_new(WRITTEN);
 	g_string_append_printf(text, "[Match]\nName=%s\n", iface->bridge);
 	append_networkd_link(text, iface);
@@ -85,8 +86,9 @@ static void append_netplan_address(GString *text, const np_iface *iface)
 	if (iface->address != NULL)
 		g_string_append_printf(text, "      addresses: [\"%s\"]\n", iface->address);
 	if (iface->gateway != NULL)
-		g_string_append_printf(text, "      routes: [{to: 0.0.0.0/0, via: %s}]\n      nameservers: {addresses: [%s]}\n",
-		                       iface->gateway, iface->gateway);
+		g_string_append_printf(
+		        text, "      routes: [{to: 0.0.0.0/0, via: %s}]\n      nameservers: {addresses: [%s]}\n",
+		        iface->gateway, iface->gateway);
 }
 
 static void append_netplan_mtu(GString *text, const np_iface *iface)
@@ -101,16 +103,16 @@ static void render_netplan(np_seed *seed, const GPtrArray *ifaces)
 	g_autoptr(GString) bridges = g_string_new(NULL);
 	for (guint i = 0; i < ifaces->len; i++) {
 		const np_iface *iface = ifaces->pdata[i];
-		g_string_append_printf(text, "    %s:\n      match: {macaddress: \"%s\"}\n      set-name: %s\n", iface->name,
-		                       iface->mac, iface->name);
+		g_string_append_printf(text, "    %s:\n      match: {macaddress: \"%s\"}\n      set-name: %s\n",
+		                       iface->name, iface->mac, iface->name);
 		append_netplan_mtu(text, iface);
 		if (iface->bridge == NULL) {
 			append_netplan_address(text, iface);
 			continue;
 		}
 		g_string_append(text, "      dhcp4: false\n");
-		g_string_append_printf(bridges, "    %s:\n      interfaces: [%s]\n      parameters: {stp: false}\n", iface->bridge,
-		                       iface->name);
+		g_string_append_printf(bridges, "    %s:\n      interfaces: [%s]\n      parameters: {stp: false}\n",
+		                       iface->bridge, iface->name);
 		append_netplan_mtu(bridges, iface);
 		append_netplan_address(bridges, iface);
 	}
@@ -137,15 +139,18 @@ static void append_ifupdown(GString *text, const np_iface *iface)
 	if (iface->bridge != NULL)
 		append_ifupdown_bridge(text, iface);
 	if (iface->mtu > 0 && iface->bridge != NULL)
-		g_string_append_printf(text, "    pre-up ip link set dev %s mtu %" G_GUINT64_FORMAT "\n", iface->name, iface->mtu);
+		g_string_append_printf(text, "    pre-up ip link set dev %s mtu %" G_GUINT64_FORMAT "\n", iface->name,
+		                       iface->mtu);
 	if (iface->address != NULL)
 		g_string_append_printf(text, "    address %s\n    netmask %s\n", iface->ip, iface->netmask);
 	else if (!iface->dhcp)
 		g_string_append_printf(text, "    up ip link set dev %s up\n", device);
 	if (iface->gateway != NULL)
-		g_string_append_printf(text, "    gateway %s\n    dns-nameservers %s\n", iface->gateway, iface->gateway);
+		g_string_append_printf(text, "    gateway %s\n    dns-nameservers %s\n", iface->gateway,
+		                       iface->gateway);
 	if (iface->mtu > 0)
-		g_string_append_printf(text, "    pre-up ip link set dev %s mtu %" G_GUINT64_FORMAT "\n", device, iface->mtu);
+		g_string_append_printf(text, "    pre-up ip link set dev %s mtu %" G_GUINT64_FORMAT "\n", device,
+		                       iface->mtu);
 }
 
 /* Names come from udev where there is one, and from /etc/mactab (busybox nameif) where there is none. */
@@ -200,10 +205,11 @@ bool np_netconf_render(const np_node *node, const np_guest_view *view, np_seed *
 	case NP_STYLE_NONE:
 		if (!needed(ifaces))
 			return true;
-		g_set_error(error, NP_ERROR, NP_ERROR_UNSUPPORTED,
-		            "image '%s' configures its network in no way that nestplan knows: it has neither netplan, nor "
-		            "systemd-networkd enabled, nor /etc/network/interfaces; add one of them to the image",
-		            node->image);
+		g_set_error(
+		        error, NP_ERROR, NP_ERROR_UNSUPPORTED,
+		        "image '%s' configures its network in no way that nestplan knows: it has neither netplan, nor "
+		        "systemd-networkd enabled, nor /etc/network/interfaces; add one of them to the image",
+		        node->image);
 		return false;
 	}
 	render_resolv_conf(seed, ifaces, view);

@@ -19,7 +19,7 @@ G_DEFINE_AUTO_CLEANUP_FREE_FUNC(owned_fd, owned_fd_close, -1)
 
 static bool tool_run(const char *const *argv, GCancellable *cancel, GError **error)
 {
-	g_auto(np_process_result) result = { 0 };
+	g_auto(np_process_result) result = {0};
 	if (!np_process_run(argv, NULL, PATIENCE_MS, cancel, &result, error))
 		return false;
 	if (result.status == 0)
@@ -34,7 +34,8 @@ static int memory_file(const void *data, gsize length, char **ret_name, GError *
 {
 	int fd = memfd_create("nestplan-overlay", MFD_CLOEXEC);
 	if (fd < 0 || (length > 0 && write(fd, data, length) != (ssize_t)length)) {
-		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "memory for a partition table is not to be had: %s", g_strerror(errno));
+		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "memory for a partition table is not to be had: %s",
+		            g_strerror(errno));
 		if (fd >= 0)
 			(void)close(fd);
 		return -1;
@@ -52,7 +53,7 @@ GBytes *np_overlay_head(const char *path, GCancellable *cancel, GError **error)
 	g_autofree char *from = g_strconcat("if=", path, NULL);
 	g_autofree char *to = g_strconcat("of=", name, NULL);
 	g_autofree char *count = g_strdup_printf("count=%u", NP_PTABLE_SECTORS);
-	const char *argv[] = { "qemu-img", "dd", "-f", "qcow2", "-O", "raw", "bs=512", count, from, to, NULL };
+	const char *argv[] = {"qemu-img", "dd", "-f", "qcow2", "-O", "raw", "bs=512", count, from, to, NULL};
 	if (!tool_run(argv, cancel, error))
 		return NULL;
 	guint8 *head = g_malloc0(NP_PTABLE_SECTORS * NP_SECTOR);
@@ -80,14 +81,15 @@ bool np_overlay_create(const np_disk_job *job, GCancellable *cancel, GError **er
 		return false;
 	g_autofree char *folder = g_path_get_dirname(job->path);
 	if (g_mkdir_with_parents(folder, 0700) < 0) {
-		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "the folder '%s' cannot be made: %s", folder, g_strerror(errno));
+		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "the folder '%s' cannot be made: %s", folder,
+		            g_strerror(errno));
 		return false;
 	}
 	(void)unlink(job->path);
 	g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, job->size);
 	const char *format = job->image->format == NP_FORMAT_RAW ? "raw" : "qcow2";
-	const char *argv[] = { "qemu-img", "create", "-q", "-f", "qcow2", "-o", "compat=1.1", "-b", job->backing, "-F", format,
-		               "--", job->path, size, NULL };
+	const char *argv[] = {"qemu-img",   "create", "-q",   "-f", "qcow2",   "-o", "compat=1.1", "-b",
+	                      job->backing, "-F",     format, "--", job->path, size, NULL};
 	if (tool_run(argv, cancel, error))
 		return true;
 	g_prefix_error(error, "its overlay '%s' cannot be made: ", job->path);
@@ -102,8 +104,9 @@ static bool patch_write(const char *path, const np_patch *patch, GCancellable *c
 	g_auto(owned_fd) fd = memory_file(data, length, &name, error);
 	if (fd < 0)
 		return false;
-	g_autofree char *command = g_strdup_printf("write -q -s %s %" G_GUINT64_FORMAT " %" G_GSIZE_FORMAT, name, patch->offset, length);
-	const char *argv[] = { "qemu-io", "-f", "qcow2", "-t", "unsafe", "-c", command, path, NULL };
+	g_autofree char *command =
+	        g_strdup_printf("write -q -s %s %" G_GUINT64_FORMAT " %" G_GSIZE_FORMAT, name, patch->offset, length);
+	const char *argv[] = {"qemu-io", "-f", "qcow2", "-t", "unsafe", "-c", command, path, NULL};
 	return tool_run(argv, cancel, error);
 }
 
@@ -117,9 +120,10 @@ bool np_overlay_grow(const np_disk_job *job, GBytes *head, bool *grown, GCancell
 		return true;
 	g_autoptr(GPtrArray) patches = np_ptable_grow(data, length, job->size / NP_SECTOR, &why);
 	if (patches == NULL) {
-		g_set_error(error, NP_ERROR, NP_ERROR_UNSUPPORTED,
-		            "the disk of image '%s' cannot be grown: %s; leave disks.root out to keep the image's own size",
-		            job->node->image, why);
+		g_set_error(
+		        error, NP_ERROR, NP_ERROR_UNSUPPORTED,
+		        "the disk of image '%s' cannot be grown: %s; leave disks.root out to keep the image's own size",
+		        job->node->image, why);
 		return false;
 	}
 	for (guint i = 0; i < patches->len; i++)

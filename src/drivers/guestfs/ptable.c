@@ -8,11 +8,11 @@
 #define GPT_HEADER  92u /* bytes of the header that its checksum covers, at least */
 #define GPT_SPARE   33u /* sectors that the copy at the end takes */
 
-/* Types of partitions that hold Linux file systems: data, root (x86-64, arm64), home, /usr, /var; in the order of bytes on disk. */
+/* Types of partitions that hold a Linux root: Linux data, root of x86-64, root of arm64; as the bytes are on disk. */
 static const guint8 linux_types[][16] = {
-	{ 0xaf, 0x3d, 0xc6, 0x0f, 0x83, 0x84, 0x72, 0x47, 0x8e, 0x79, 0x3d, 0x69, 0xd8, 0x47, 0x7d, 0xe4 },
-	{ 0xe3, 0xbc, 0x68, 0x4f, 0xcd, 0xe8, 0xb1, 0x4d, 0x96, 0xe7, 0xfb, 0xca, 0xf9, 0x84, 0xb7, 0x09 },
-	{ 0x45, 0xb0, 0x21, 0xb9, 0xf0, 0x1d, 0xc3, 0x41, 0xaf, 0x44, 0x4c, 0x6f, 0x28, 0x0d, 0x3f, 0xae },
+        {0xaf, 0x3d, 0xc6, 0x0f, 0x83, 0x84, 0x72, 0x47, 0x8e, 0x79, 0x3d, 0x69, 0xd8, 0x47, 0x7d, 0xe4},
+        {0xe3, 0xbc, 0x68, 0x4f, 0xcd, 0xe8, 0xb1, 0x4d, 0x96, 0xe7, 0xfb, 0xca, 0xf9, 0x84, 0xb7, 0x09},
+        {0x45, 0xb0, 0x21, 0xb9, 0xf0, 0x1d, 0xc3, 0x41, 0xaf, 0x44, 0x4c, 0x6f, 0x28, 0x0d, 0x3f, 0xae},
 };
 
 static guint32 get32(const guint8 *p)
@@ -79,7 +79,7 @@ static bool gpt_is_linux(const guint8 *type)
 
 static void gpt_parse(const guint8 *head, gsize length, np_ptable *ret)
 {
-	static const guint8 unused[16] = { 0 };
+	static const guint8 unused[16] = {0};
 	gsize offset;
 	guint32 count, size;
 	if (!gpt_entries(head, length, &offset, &count, &size))
@@ -89,7 +89,8 @@ static void gpt_parse(const guint8 *head, gsize length, np_ptable *ret)
 		guint64 first = get64(entry + 32), last = get64(entry + 40);
 		if (memcmp(entry, unused, 16) == 0 || last < first)
 			continue;
-		np_partition part = { .number = i + 1, .start = first, .sectors = last - first + 1, .linux_fs = gpt_is_linux(entry) };
+		np_partition part = {
+		        .number = i + 1, .start = first, .sectors = last - first + 1, .linux_fs = gpt_is_linux(entry)};
 		g_array_append_val(ret->partitions, part);
 	}
 }
@@ -98,7 +99,10 @@ static void mbr_parse(const guint8 *head, np_ptable *ret)
 {
 	for (unsigned i = 0; i < 4; i++) {
 		const guint8 *entry = head + MBR_ENTRIES + i * MBR_ENTRY;
-		np_partition part = { .number = i + 1, .start = get32(entry + 8), .sectors = get32(entry + 12), .linux_fs = entry[4] == 0x83 };
+		np_partition part = {.number = i + 1,
+		                     .start = get32(entry + 8),
+		                     .sectors = get32(entry + 12),
+		                     .linux_fs = entry[4] == 0x83};
 		if (entry[4] != 0 && part.sectors > 0)
 			g_array_append_val(ret->partitions, part);
 	}
@@ -215,7 +219,7 @@ static bool gpt_grow(GPtrArray *patches, const guint8 *head, gsize length, const
 
 GPtrArray *np_ptable_grow(const guint8 *head, gsize length, guint64 sectors, const char **why)
 {
-	g_auto(np_ptable) table = { 0 };
+	g_auto(np_ptable) table = {0};
 	g_autoptr(GPtrArray) patches = g_ptr_array_new_with_free_func(patch_free);
 	np_ptable_parse(head, length, &table);
 	const np_partition *last = np_ptable_last(&table);

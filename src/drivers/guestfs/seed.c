@@ -113,7 +113,7 @@ static void render_machine_id(np_seed *seed, const np_guest_view *view)
 
 static void render_host_key(np_seed *seed, const np_keypair *key, const np_guest_view *view)
 {
-	static const char *const others[] = { "rsa", "ecdsa", "dsa" };
+	static const char *const others[] = {"rsa", "ecdsa", "dsa"};
 	for (unsigned i = 0; i < G_N_ELEMENTS(others); i++) {
 		g_autofree char *private = g_strdup_printf("/etc/ssh/ssh_host_%s_key", others[i]);
 		g_autofree char *public = g_strconcat(private, ".pub", NULL);
@@ -166,8 +166,10 @@ static bool render_inject(np_seed *seed, const np_disk_job *job, const np_guest_
 {
 	const np_inject *inject = &job->node->inject;
 	return np_accounts_render(inject->users, view, seed, error) &&
-	       np_services_render(&inject->services, inject->packages != NULL && inject->packages->len > 0, view, seed, error) &&
-	       np_firstboot_render(job->lab, job->node, view, seed, error) && np_files_render(job->lab, job->node, seed, error);
+	       np_services_render(&inject->services, inject->packages != NULL && inject->packages->len > 0, view, seed,
+	                          error) &&
+	       np_firstboot_render(job->lab, job->node, view, seed, error) &&
+	       np_files_render(job->lab, job->node, seed, error);
 }
 
 np_seed *np_seed_render(const np_disk_job *job, const np_guest_view *view, GError **error)

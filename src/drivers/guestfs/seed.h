@@ -12,7 +12,7 @@ typedef struct {
 	GBytes *content; /* FILE */
 	char *target;    /* LINK */
 	guint32 mode, uid, gid;
-	bool keep;       /* FILE: an existing file's owner and mode stay */
+	bool keep; /* FILE: an existing file's owner and mode stay */
 } np_seed_item;
 
 typedef GPtrArray np_seed; /* of np_seed_item*, in the order of writing */
@@ -27,7 +27,8 @@ void np_seed_link(np_seed *seed, const char *path, const char *target);
 void np_seed_remove(np_seed *seed, const char *path);
 /* NULL when nothing is written at path. Borrowed. */
 const np_seed_item *np_seed_find(const np_seed *seed, const char *path);
-/* Text as the disk will hold it: what the seed writes there, else what the image has; NULL when neither. Caller frees. */
+/* Text as the disk will hold it: what the seed writes there, else what the image has; NULL when neither. Caller frees.
+ */
 char *np_seed_current(const np_seed *seed, const np_guest_view *view, const char *path);
 
 /* Everything for one job. */

@@ -4,11 +4,12 @@
 #include "base/error.h"
 
 #define UNIT_DEPTH 8 /* of Also= */
-#define SYSTEM "/etc/systemd/system"
+#define SYSTEM     "/etc/systemd/system"
 
 char *np_unit_name(const char *name)
 {
-	static const char *const suffixes[] = { ".service", ".socket", ".timer", ".target", ".path", ".mount", ".automount", ".swap" };
+	static const char *const suffixes[] = {".service", ".socket", ".timer",     ".target",
+	                                       ".path",    ".mount",  ".automount", ".swap"};
 	for (unsigned i = 0; i < G_N_ELEMENTS(suffixes); i++)
 		if (g_str_has_suffix(name, suffixes[i]))
 			return g_strdup(name);
@@ -28,7 +29,8 @@ static char *unit_file_name(const char *unit)
 /* Path of the unit's file, NULL when there is none. Caller frees. */
 static char *unit_path(const np_guest_view *view, const char *unit)
 {
-	static const char *const folders[] = { SYSTEM, "/usr/local/lib/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system" };
+	static const char *const folders[] = {SYSTEM, "/usr/local/lib/systemd/system", "/lib/systemd/system",
+	                                      "/usr/lib/systemd/system"};
 	g_autofree char *file = unit_file_name(unit);
 	for (unsigned i = 0; i < G_N_ELEMENTS(folders); i++) {
 		g_autofree char *path = g_build_filename(folders[i], file, NULL);
@@ -66,13 +68,14 @@ static void install_words(const char *text, const char *key, GPtrArray *words)
 /* All links that enabling makes, of the unit alone: of char*. */
 static GPtrArray *unit_links(const char *text, const char *unit)
 {
-	static const char *const keys[][2] = { { "WantedBy", "wants" }, { "RequiredBy", "requires" } };
+	static const char *const keys[][2] = {{"WantedBy", "wants"}, {"RequiredBy", "requires"}};
 	GPtrArray *links = g_ptr_array_new_with_free_func(g_free);
 	for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
 		g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
 		install_words(text, keys[i][0], words);
 		for (guint k = 0; k < words->len; k++)
-			g_ptr_array_add(links, g_strdup_printf(SYSTEM "/%s.%s/%s", (char *)words->pdata[k], keys[i][1], unit));
+			g_ptr_array_add(links,
+			                g_strdup_printf(SYSTEM "/%s.%s/%s", (char *)words->pdata[k], keys[i][1], unit));
 	}
 	g_autoptr(GPtrArray) aliases = g_ptr_array_new_with_free_func(g_free);
 	install_words(text, "Alias", aliases);
@@ -92,7 +95,8 @@ static bool masked(const np_guest_view *view, const char *unit)
 static bool unit_enable(const np_guest_view *view, const char *unit, np_seed *seed, unsigned depth, GError **error)
 {
 	if (masked(view, unit)) {
-		g_set_error(error, NP_ERROR, NP_ERROR_INVALID, "unit %s is masked in the image and cannot be enabled", unit);
+		g_set_error(error, NP_ERROR, NP_ERROR_INVALID, "unit %s is masked in the image and cannot be enabled",
+		            unit);
 		return false;
 	}
 	g_autofree char *path = unit_path(view, unit);
@@ -108,8 +112,8 @@ static bool unit_enable(const np_guest_view *view, const char *unit, np_seed *se
 	g_autoptr(GPtrArray) also = g_ptr_array_new_with_free_func(g_free);
 	install_words(text, "Also", also);
 	for (guint i = 0; depth > 0 && i < also->len; i++)
-		if (!g_str_equal(also->pdata[i], unit) && np_unit_exists(view, also->pdata[i]) && !masked(view, also->pdata[i]) &&
-		    !unit_enable(view, also->pdata[i], seed, depth / 2, error))
+		if (!g_str_equal(also->pdata[i], unit) && np_unit_exists(view, also->pdata[i]) &&
+		    !masked(view, also->pdata[i]) && !unit_enable(view, also->pdata[i], seed, depth / 2, error))
 			return false;
 	return true;
 }
@@ -131,14 +135,17 @@ void np_unit_disable(const np_guest_view *view, const char *unit, np_seed *seed)
 			np_seed_remove(seed, links->pdata[i]);
 }
 
-bool np_services_render(const np_services *services, bool later, const np_guest_view *view, np_seed *seed, GError **error)
+bool np_services_render(const np_services *services, bool later, const np_guest_view *view, np_seed *seed,
+                        GError **error)
 {
-	guint enable = services->enable ? services->enable->len : 0, disable = services->disable ? services->disable->len : 0;
+	guint enable = services->enable ? services->enable->len : 0,
+	      disable = services->disable ? services->disable->len : 0;
 	if (enable + disable == 0)
 		return true;
 	if (!np_view_exists(view, "/usr/lib/systemd/system") && !np_view_exists(view, "/lib/systemd/system")) {
-		g_set_error(error, NP_ERROR, NP_ERROR_UNSUPPORTED,
-		            "inject.services needs systemd, which its image has not: remove the key or take another image");
+		g_set_error(
+		        error, NP_ERROR, NP_ERROR_UNSUPPORTED,
+		        "inject.services needs systemd, which its image has not: remove the key or take another image");
 		return false;
 	}
 	for (guint i = 0; i < disable; i++) {

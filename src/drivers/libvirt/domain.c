@@ -85,6 +85,17 @@ static bool run(np_conn *conn, virDomainPtr domain, bool *started, GError **erro
 	return false;
 }
 
+bool np_domain_reset(np_conn *conn, const char *lab, const char *libvirt_name, GError **error)
+{
+	g_autoptr(virDomain) domain = np_domain_need(conn, lab, libvirt_name, error);
+	if (!domain)
+		return false;
+	if (virDomainReset(domain, 0) == 0)
+		return true;
+	np_virt_error(error, NP_ERROR_FAILED, "Domain '%s' cannot be reset at %s", libvirt_name, conn->uri);
+	return false;
+}
+
 bool np_domain_start(np_conn *conn, const char *lab, const char *libvirt_name, GError **error)
 {
 	g_autoptr(virDomain) domain = np_domain_need(conn, lab, libvirt_name, error);
