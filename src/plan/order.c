@@ -22,6 +22,7 @@ static void step_free(gpointer data)
 	g_free(step->site);
 	g_free(step->label);
 	g_array_unref(step->needs);
+	g_clear_pointer(&step->after, g_array_unref);
 	g_clear_pointer(&step->nodes, g_ptr_array_unref);
 	g_free(step);
 }
@@ -306,6 +307,29 @@ static void up_node(order *o, const np_node *node)
 		up_site(o, &node->site);
 }
 
+/* Guests that boot all at once on few vCPUs are all late. So inside a hypervisor only as many boot at a time as it has vCPUs:
+ * each further one is started when the one that many places before it is ready, or has failed. */
+static void up_window(order *o, const np_site *site)
+{
+	if (!site->node)
+		return;
+	g_autoptr(GPtrArray) begun = g_ptr_array_new(); /* of np_step*: what starts a node, in order */
+	for (guint i = 0; i < site->nodes->len; i++) {
+		const np_node *node = g_ptr_array_index(site->nodes, i);
+		np_step *start = find(o, NP_STEP_CREATE, node->address);
+		start = start ? start : find(o, NP_STEP_START, node->address);
+		if (!start)
+			continue;
+		if (begun->len >= site->node->vcpus) {
+			const np_step *before = g_ptr_array_index(begun, begun->len - (guint)site->node->vcpus);
+			const np_step *ready = find(o, NP_STEP_READY, before->address);
+			start->after = g_array_new(FALSE, FALSE, sizeof(unsigned));
+			g_array_append_val(start->after, ready->id);
+		}
+		g_ptr_array_add(begun, start);
+	}
+}
+
 static void up_site(order *o, const np_site *site)
 {
 	up_disks(o, site);
@@ -313,6 +337,7 @@ static void up_site(order *o, const np_site *site)
 		up_network(o, site, g_ptr_array_index(site->networks, i));
 	for (guint i = 0; i < site->nodes->len; i++)
 		up_node(o, g_ptr_array_index(site->nodes, i));
+	up_window(o, site);
 }
 
 static void teardown_pool(order *o)

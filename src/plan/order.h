@@ -28,6 +28,7 @@ typedef struct {
 	char *site;           /* where it is executed */
 	char *label;          /* for people: "compute-1: start" */
 	GArray *needs;        /* of unsigned: steps that must be done before */
+	GArray *after;        /* of unsigned: steps that must have ended before, in whatever way; may be NULL */
 	bool graceful;        /* STOP: shut down rather than cut the power */
 	bool fragile;         /* READY: runs under KVM in an emulated hypervisor (see run/ready.c) */
 	bool kvm;             /* CREATE, REDEFINE: accelerator */

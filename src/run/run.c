@@ -103,6 +103,8 @@ static np_sched *make_sched(const GPtrArray *steps, unsigned parallelism)
 		const np_step *step = g_ptr_array_index(steps, i);
 		for (guint k = 0; k < step->needs->len; k++)
 			np_sched_need(sched, i, g_array_index(step->needs, unsigned, k));
+		for (guint k = 0; step->after && k < step->after->len; k++)
+			np_sched_after(sched, i, g_array_index(step->after, unsigned, k));
 	}
 	return sched;
 }

@@ -4,9 +4,14 @@
 typedef struct {
 	np_step_state state;
 	unsigned class;
-	unsigned blocked;   /* needed steps that are not done */
-	GArray *dependents; /* of unsigned */
+	unsigned blocked;   /* steps it waits for */
+	GArray *dependents; /* of dependent */
 } entry;
+
+typedef struct {
+	unsigned step;
+	bool soft; /* only waits for the end, does not need success */
+} dependent;
 
 struct np_sched {
 	entry *entries;
@@ -32,7 +37,7 @@ np_sched *np_sched_new(unsigned n, const unsigned *classes, const unsigned *limi
 	sched->ready = g_tree_new_full(compare_numbers, NULL, NULL, NULL);
 	for (unsigned i = 0; i < n; i++) {
 		sched->entries[i].class = classes[i];
-		sched->entries[i].dependents = g_array_new(FALSE, FALSE, sizeof(unsigned));
+		sched->entries[i].dependents = g_array_new(FALSE, FALSE, sizeof(dependent));
 		sched->entries[i].state = NP_STEP_READY_TO_RUN;
 		g_tree_insert(sched->ready, GUINT_TO_POINTER(i), GUINT_TO_POINTER(i));
 	}
@@ -52,14 +57,25 @@ void np_sched_free(np_sched *sched)
 	g_free(sched);
 }
 
-void np_sched_need(np_sched *sched, unsigned step, unsigned needed)
+static void add_dependent(np_sched *sched, unsigned step, unsigned other, bool soft)
 {
-	g_array_append_val(sched->entries[needed].dependents, step);
+	dependent d = {step, soft};
+	g_array_append_val(sched->entries[other].dependents, d);
 	entry *e = &sched->entries[step];
 	if (e->blocked++ == 0) {
 		e->state = NP_STEP_WAITING;
 		g_tree_remove(sched->ready, GUINT_TO_POINTER(step));
 	}
+}
+
+void np_sched_need(np_sched *sched, unsigned step, unsigned needed)
+{
+	add_dependent(sched, step, needed, false);
+}
+
+void np_sched_after(np_sched *sched, unsigned step, unsigned other)
+{
+	add_dependent(sched, step, other, true);
 }
 
 typedef struct {
@@ -93,6 +109,29 @@ int np_sched_next(np_sched *sched)
 	return p.found;
 }
 
+static void release(np_sched *sched, unsigned step)
+{
+	entry *e = &sched->entries[step];
+	if (--e->blocked > 0 || e->state != NP_STEP_WAITING)
+		return;
+	e->state = NP_STEP_READY_TO_RUN;
+	g_tree_insert(sched->ready, GUINT_TO_POINTER(step), GUINT_TO_POINTER(step));
+}
+
+static void skip(np_sched *sched, unsigned step, GArray *skipped);
+
+/* Tells those that wait for a step how it ended. */
+static void tell(np_sched *sched, const entry *e, bool ok, GArray *skipped)
+{
+	for (guint i = 0; i < e->dependents->len; i++) {
+		const dependent *d = &g_array_index(e->dependents, dependent, i);
+		if (ok || d->soft)
+			release(sched, d->step);
+		else
+			skip(sched, d->step, skipped);
+	}
+}
+
 static void skip(np_sched *sched, unsigned step, GArray *skipped)
 {
 	entry *e = &sched->entries[step];
@@ -103,17 +142,7 @@ static void skip(np_sched *sched, unsigned step, GArray *skipped)
 	sched->ended++;
 	if (skipped)
 		g_array_append_val(skipped, step);
-	for (guint i = 0; i < e->dependents->len; i++)
-		skip(sched, g_array_index(e->dependents, unsigned, i), skipped);
-}
-
-static void release(np_sched *sched, unsigned step)
-{
-	entry *e = &sched->entries[step];
-	if (--e->blocked > 0 || e->state != NP_STEP_WAITING)
-		return;
-	e->state = NP_STEP_READY_TO_RUN;
-	g_tree_insert(sched->ready, GUINT_TO_POINTER(step), GUINT_TO_POINTER(step));
+	tell(sched, e, false, skipped);
 }
 
 void np_sched_finish(np_sched *sched, unsigned step, bool ok, GArray *skipped)
@@ -124,13 +153,7 @@ void np_sched_finish(np_sched *sched, unsigned step, bool ok, GArray *skipped)
 	sched->running--;
 	sched->running_of[e->class]--;
 	sched->ended++;
-	for (guint i = 0; i < e->dependents->len; i++) {
-		unsigned other = g_array_index(e->dependents, unsigned, i);
-		if (ok)
-			release(sched, other);
-		else
-			skip(sched, other, skipped);
-	}
+	tell(sched, e, ok, skipped);
 }
 
 void np_sched_cancel(np_sched *sched, GArray *skipped)

@@ -15,6 +15,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_sched, np_sched_free)
 
 /* `step` runs only after `needed` is done. Before the first np_sched_next. */
 void np_sched_need(np_sched *sched, unsigned step, unsigned needed);
+/* `step` runs only after `other` has ended in whatever way: order, not need. Before the first np_sched_next. */
+void np_sched_after(np_sched *sched, unsigned step, unsigned other);
 /* Takes the first step (lowest number) that may run now and marks it running; -1 when none may. */
 int np_sched_next(np_sched *sched);
 /* Ends a running step. When it failed, everything that needs it is skipped; `skipped` (may be NULL) gets their numbers. */

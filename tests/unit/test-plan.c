@@ -203,6 +203,8 @@ static char *render_steps(const GPtrArray *steps)
 		g_string_append_printf(out, "%2u %s", i, step->label);
 		for (guint k = 0; k < step->needs->len; k++)
 			g_string_append_printf(out, "%s%u", k ? "," : " <- ", g_array_index(step->needs, unsigned, k));
+		for (guint k = 0; step->after && k < step->after->len; k++)
+			g_string_append_printf(out, " after %u", g_array_index(step->after, unsigned, k));
 		g_string_append_c(out, '\n');
 	}
 	return g_string_free(out, FALSE);

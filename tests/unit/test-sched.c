@@ -49,6 +49,24 @@ static void test_failure_skips_dependents_only(void)
 	g_assert_true(np_sched_finished(sched));
 }
 
+static void test_after_waits_and_survives(void)
+{
+	g_autoptr(np_sched) sched = make(4, 0);
+	np_sched_after(sched, 1, 0); /* 0 fails: 1 runs all the same */
+	np_sched_need(sched, 2, 0);  /* 2 is skipped */
+	np_sched_after(sched, 3, 2); /* 3 runs when 2 was skipped */
+	g_assert_cmpint(np_sched_next(sched), ==, 0);
+	g_assert_cmpint(np_sched_next(sched), ==, -1);
+	g_autoptr(GArray) skipped = g_array_new(FALSE, FALSE, sizeof(unsigned));
+	np_sched_finish(sched, 0, false, skipped);
+	g_assert_cmpuint(skipped->len, ==, 1);
+	g_assert_cmpint(np_sched_next(sched), ==, 1);
+	g_assert_cmpint(np_sched_next(sched), ==, 3);
+	np_sched_finish(sched, 1, true, NULL);
+	np_sched_finish(sched, 3, true, NULL);
+	g_assert_true(np_sched_finished(sched));
+}
+
 static void test_limits(void)
 {
 	const unsigned classes[4] = {1, 1, 0, 0}, limits[2] = {0, 1};
@@ -126,6 +144,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/sched/order", test_order);
 	g_test_add_func("/sched/failure-skips-dependents-only", test_failure_skips_dependents_only);
+	g_test_add_func("/sched/after-waits-and-survives", test_after_waits_and_survives);
 	g_test_add_func("/sched/limits", test_limits);
 	g_test_add_func("/sched/cancel", test_cancel);
 	g_test_add_func("/sched/cycle-never-runs", test_cycle_never_runs);
