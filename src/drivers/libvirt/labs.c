@@ -53,7 +53,7 @@ static void add_secrets(np_conn *conn, GHashTable *labs)
 	for (guint i = 0; usages && i < usages->len; i++) {
 		const char *lab = (const char *)g_ptr_array_index(usages, i) + strlen(NP_SECRET_PREFIX);
 		const char *end = strchr(lab, '/');
-		if (end && end != lab)
+		if (end && end != lab && *lab != '.') /* the lock of the images is no lab */
 			g_hash_table_add(labs, g_strndup(lab, (gsize)(end - lab)));
 	}
 }
