@@ -97,9 +97,23 @@ typedef struct {
 extern const np_hypervisor_ops np_libvirt; /* drivers/libvirt; "ext" URIs as everything else */
 
 /* ── kernel of this machine: drivers/kmod ─────────────────────────────── */
+#define NP_NESTING_FILE "/etc/modprobe.d/zz-nestplan.conf"
+
+/* What the kernel's nesting is to become. */
+typedef struct {
+	const char *module;      /* "kvm_amd", "kvm_intel" */
+	const char *const *labs; /* that need it, NULL-terminated; empty: none any more, and the file goes */
+	bool reload;             /* unload the module and load it, so that the file's presence or absence takes effect now */
+} np_nesting_request;
+
 typedef struct {
 	/* root: "" for the real system, else a folder that stands for / in tests. */
 	bool (*facts)(const char *root, np_kernel_facts *ret, GError **error);
+	/* Writes NP_NESTING_FILE (always nested=1; it keeps the value from before nestplan) or removes it, and with reload unloads
+	 * and loads the module, then reads `nested` again: it is 1 with labs, the value from before without. When anything
+	 * fails the file and the module are as they were, and the error says so (or says what could not be put back).
+	 * NP_ERROR_BUSY when something uses the module: nothing was changed, and the message names who. Never forces. */
+	bool (*nesting)(const char *root, const np_nesting_request *request, GError **error);
 } np_kernel_ops;
 extern const np_kernel_ops np_kmod;
 

@@ -12,12 +12,44 @@ void np_host_facts_clear(np_host_facts *facts)
 	*facts = (np_host_facts){0};
 }
 
+static void option_source_free(gpointer data)
+{
+	np_option_source *source = data;
+	g_free(source->file);
+	g_free(source->value);
+	g_free(source);
+}
+
+static void holder_free(gpointer data)
+{
+	np_holder *holder = data;
+	g_free(holder->command);
+	g_free(holder->domain);
+	g_free(holder);
+}
+
 void np_kernel_facts_clear(np_kernel_facts *facts)
 {
+	g_free(facts->vendor);
 	g_free(facts->flag);
 	g_free(facts->module);
 	g_free(facts->device_error);
-	*facts = (np_kernel_facts){.nested = -1};
+	g_free(facts->blacklist);
+	g_free(facts->forbidden);
+	g_clear_pointer(&facts->sources, g_ptr_array_unref);
+	g_clear_pointer(&facts->holders, g_ptr_array_unref);
+	g_clear_pointer(&facts->slow, g_ptr_array_unref);
+	g_clear_pointer(&facts->labs, g_ptr_array_unref);
+	*facts = (np_kernel_facts){.nested = -1, .before = -1};
+}
+
+void np_kernel_facts_init(np_kernel_facts *facts)
+{
+	*facts = (np_kernel_facts){.nested = -1, .before = -1};
+	facts->sources = g_ptr_array_new_with_free_func(option_source_free);
+	facts->holders = g_ptr_array_new_with_free_func(holder_free);
+	facts->slow = g_ptr_array_new_with_free_func(g_free);
+	facts->labs = g_ptr_array_new_with_free_func(g_free);
 }
 
 np_seen_node *np_seen_node_new(void)
@@ -86,7 +118,7 @@ np_world *np_world_new(const char *lab)
 	np_world *world = g_new0(np_world, 1);
 	world->lab = g_strdup(lab);
 	world->root = np_seen_site_new("");
-	world->kernel.nested = -1;
+	np_kernel_facts_init(&world->kernel);
 	return world;
 }
 

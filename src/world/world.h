@@ -25,16 +25,44 @@ void np_host_facts_clear(np_host_facts *facts);
 
 typedef enum { NP_MODULE_ABSENT, NP_MODULE_LIVE, NP_MODULE_BUILTIN, NP_MODULE_OTHER } np_module_state;
 
+/* Where an option of the module is set. */
+typedef struct {
+	char *file;    /* "/etc/modprobe.d/kvm.conf", "/proc/cmdline" */
+	unsigned line; /* counts from 1; 0: the kernel command line */
+	char *value;   /* "0", "Y" */
+} np_option_source;
+
+/* A process that has /dev/kvm open, or a virtual machine of it: while there is one the module cannot be unloaded. */
+typedef struct {
+	int pid;
+	char *command; /* "qemu-system-x86" */
+	char *domain;  /* name of the libvirt domain, NULL: none */
+} np_holder;
+
 /* What the kernel of this machine says. */
 typedef struct {
+	char *vendor;            /* "AuthenticAMD", "GenuineIntel" as in /proc/cpuinfo; NULL: unknown */
 	char *flag;              /* "svm", "vmx" in /proc/cpuinfo, NULL: none */
 	char *module;            /* "kvm_amd", "kvm_intel": the one that belongs to the flag, else the one that is loaded; NULL */
 	np_module_state state;
 	int nested;              /* 1, 0, -1: unknown */
 	bool device;             /* /dev/kvm can be opened for reading and writing */
 	char *device_error;      /* why not, NULL when it can */
+	bool loadable;           /* a file of the module is installed for the running kernel */
+	char *blacklist;         /* "FILE:LINE" that blacklists the module, NULL: none does */
+	GPtrArray *sources;      /* of np_option_source*: all that set `nested`, in the order in which the kernel reads them: the last
+	                            wins. Without nestplan's own file. */
+	np_option_source *bad;   /* the source whose value this module refuses (kvm_amd takes integers only), NULL; borrowed */
+	GPtrArray *holders;      /* of np_holder*, by pid; other users' processes are seen only by root */
+	GPtrArray *slow;         /* of char*: whole sentences about parameters that make nesting slow */
+	char *forbidden;         /* why this process may not load modules, NULL: it may */
+	GPtrArray *labs;         /* of char*: labs that nestplan's own file names; empty: there is no such file */
+	int before;              /* `nested` before nestplan switched it on, from that file; -1: unknown or no file */
 } np_kernel_facts;
+/* Empty lists, unknown values. */
+void np_kernel_facts_init(np_kernel_facts *facts);
 void np_kernel_facts_clear(np_kernel_facts *facts);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_kernel_facts, np_kernel_facts_clear)
 
 /* Which accelerator a site gives its nodes, and why. */
 typedef struct {

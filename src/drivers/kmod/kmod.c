@@ -164,7 +164,10 @@ static bool kernel_facts(const char *root, np_kernel_facts *ret, GError **error)
 	bool real = *root == '\0';
 	const char *module = pick_module(root, flag);
 	g_autoptr(kmod_ctx) ctx = real && module != NULL ? context_new() : NULL;
-	*ret = (np_kernel_facts){.flag = g_strdup(flag), .module = g_strdup(module), .nested = -1};
+	np_kernel_facts_clear(ret);
+	np_kernel_facts_init(ret);
+	ret->flag = g_strdup(flag);
+	ret->module = g_strdup(module);
 	ret->state = NP_MODULE_ABSENT;
 	if (module != NULL) {
 		ret->state = real ? state_from_kernel(ctx, module) : state_from_files(root, module);
