@@ -76,6 +76,8 @@ typedef struct {
 	bool (*domain_define)(np_conn *conn, const np_domain_spec *spec, GError **error);
 	bool (*domain_start)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error); /* ensure running; then checks that the live
 	                                                   XML still has the required nesting feature and the asked domain type */
+	/* Notes that the running domain was seen ready; forgotten when it stops. observe reads it into np_seen_node.ready. */
+	bool (*domain_ready)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error);
 	bool (*domain_reset)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error); /* the reset button */
 	/* Graceful; after timeout_ms (0: at once) the power is cut. Waits by event. Ensure off. */
 	bool (*domain_stop)(np_conn *conn, const char *lab, const char *libvirt_name, guint64 timeout_ms, GCancellable *cancel, GError **error);

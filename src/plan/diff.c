@@ -145,6 +145,15 @@ static void check_existing(diff *d, np_change *change)
 	}
 }
 
+static const char *reason_to_change(const np_change *change, const np_seen_node *have)
+{
+	if (change->action == NP_ACTION_REPLACE)
+		return "what differs is in its disks";
+	if (!change->start_only)
+		return "it differs from lab.yaml";
+	return have->power == NP_POWER_RUNNING ? "it has not been ready since it was started" : "it is not running";
+}
+
 /* Returns how the inside of the node stands after the plan. */
 static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *have, site_state state, const np_seen_site *seen)
 {
@@ -164,9 +173,7 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 	}
 	np_diff_node_fields(change, node, have, kvm, wanted_image_id(d->lab, node));
 	check_existing(d, change);
-	change->reason = g_strdup(change->action == NP_ACTION_REPLACE ? "what differs is in its disks"
-	                          : change->start_only                ? "it is not running"
-	                                                              : "it differs from lab.yaml");
+	change->reason = g_strdup(reason_to_change(change, have));
 	site_state inside = change->action == NP_ACTION_REPLACE                     ? SITE_NEW
 	                    : have->inside && have->inside->reachable               ? SITE_KNOWN
 	                                                                            : SITE_UNKNOWN;

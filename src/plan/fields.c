@@ -143,10 +143,13 @@ void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_n
 	if (have->hypervisor != np_node_is_site(want))
 		differ(change, "hypervisor", have->hypervisor ? "yes" : "no", have->hypervisor ? "no" : "yes", NP_IMPACT_RECREATE);
 	change->action = change->impact == NP_IMPACT_RECREATE ? NP_ACTION_REPLACE : NP_ACTION_UPDATE;
-	if (have->power == NP_POWER_RUNNING)
+	if (have->power == NP_POWER_RUNNING && (have->ready || want->ready.wait == NP_WAIT_NONE))
 		return;
 	change->start_only = change->fields->len == 0;
-	np_change_field(change, "power", np_power_names[have->power], "running");
+	if (have->power == NP_POWER_RUNNING)
+		np_change_field(change, "ready", "no", "yes");
+	else
+		np_change_field(change, "power", np_power_names[have->power], "running");
 }
 
 void np_diff_network_fields(np_change *change, const np_network *want, const np_seen_network *have)

@@ -296,11 +296,12 @@ static void up_node(order *o, const np_node *node)
 	if (change && change->deferred)
 		return;
 	np_step *stop = find(o, NP_STEP_STOP, node->address);
-	np_step *begun = is_new(change)                                                                     ? up_create(o, node, change)
-	                 : (stop || (change && (change->start_only || change->action == NP_ACTION_UPDATE))) ? up_restart(o, node, change, stop)
-	                                                                                                    : NULL;
 	const np_seen_node *seen = np_world_node(o->world, node->address);
-	bool waited_for = seen && seen->power == NP_POWER_RUNNING && seen->inside && !seen->inside->reachable;
+	bool runs = seen && seen->power == NP_POWER_RUNNING;
+	bool waited_for = runs && ((change && change->start_only) || (seen->inside && !seen->inside->reachable));
+	np_step *begun = is_new(change)                                                   ? up_create(o, node, change)
+	                 : stop || (change && (!change->start_only || !runs)) ? up_restart(o, node, change, stop)
+	                                                                                  : NULL;
 	if (begun || waited_for) /* an apply may have been cut short while it waited */
 		up_ready(o, node, begun);
 	if (np_node_is_site(node))

@@ -101,6 +101,7 @@ typedef struct {
 	char *want_accel; /* accel as the lab said when it was made: "auto", … */
 	np_ip ip;         /* by which the parent site reaches it; from the mark */
 	bool hypervisor;  /* marked as carrying nodes */
+	bool ready;       /* it has been seen ready since it was started */
 	np_seen_site *inside; /* NULL unless hypervisor */
 } np_seen_node;
 

@@ -149,6 +149,11 @@ static bool fake_reset(np_conn *conn, const char *lab G_GNUC_UNUSED, const char 
 	return record(error, "reset %s %s", conn->uri, name);
 }
 
+static bool fake_ready(np_conn *conn, const char *lab G_GNUC_UNUSED, const char *name, GError **error)
+{
+	return record(error, "ready %s %s", conn->uri, name);
+}
+
 static void fake_console_close(gpointer console G_GNUC_UNUSED)
 {
 }
@@ -203,6 +208,7 @@ static const np_hypervisor_ops fake_hypervisor = {
 	.domain_define = fake_define,
 	.domain_start = fake_start,
 	.domain_reset = fake_reset,
+	.domain_ready = fake_ready,
 	.console_close = fake_console_close,
 	.secret_get = fake_secret_get,
 	.secret_create = fake_secret_create,

@@ -85,6 +85,27 @@ static bool run(np_conn *conn, virDomainPtr domain, bool *started, GError **erro
 	return false;
 }
 
+/* In the live definition only, so that it goes when the domain stops. */
+#define READY_URI "urn:nestplan:ready:1"
+
+bool np_domain_ready(np_conn *conn, const char *lab, const char *libvirt_name, GError **error)
+{
+	g_autoptr(virDomain) domain = np_domain_need(conn, lab, libvirt_name, error);
+	if (!domain)
+		return false;
+	if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, "<ready/>", "npr", READY_URI, VIR_DOMAIN_AFFECT_LIVE) == 0)
+		return true;
+	np_virt_error(error, NP_ERROR_FAILED, "Domain '%s' at %s cannot be noted as ready", libvirt_name, conn->uri);
+	return false;
+}
+
+bool np_domain_is_ready(virDomainPtr domain)
+{
+	char *text = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, READY_URI, VIR_DOMAIN_AFFECT_LIVE);
+	free(text);
+	return text != NULL;
+}
+
 bool np_domain_reset(np_conn *conn, const char *lab, const char *libvirt_name, GError **error)
 {
 	g_autoptr(virDomain) domain = np_domain_need(conn, lab, libvirt_name, error);

@@ -34,6 +34,7 @@ const np_hypervisor_ops np_libvirt = {
 	.network_delete = np_network_delete,
 	.domain_define = np_domain_define,
 	.domain_start = np_domain_start,
+	.domain_ready = np_domain_ready,
 	.domain_reset = np_domain_reset,
 	.domain_stop = np_domain_stop,
 	.domain_undefine = np_domain_undefine,

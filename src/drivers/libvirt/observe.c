@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "drivers/libvirt/describe.h"
+#include "drivers/libvirt/domain.h"
 #include "drivers/libvirt/domain_read.h"
 #include "drivers/libvirt/names.h"
 #include "drivers/libvirt/network_read.h"
@@ -55,6 +56,7 @@ static bool observe_domain(virDomainPtr domain, const char *lab, np_seen_site *s
 	}
 	np_seen_node *seen = np_domain_read(root, &mark);
 	seen->power = read_power(domain);
+	seen->ready = seen->power == NP_POWER_RUNNING && np_domain_is_ready(domain);
 	g_ptr_array_add(site->nodes, seen);
 	return true;
 }
