@@ -51,6 +51,7 @@ int np_cmd_plan(const np_command *command, np_options *options);
 int np_cmd_apply(const np_command *command, np_options *options);
 int np_cmd_destroy(const np_command *command, np_options *options);
 int np_cmd_status(const np_command *command, np_options *options);
+int np_cmd_doctor(const np_command *command, np_options *options);
 int np_cmd_ssh(const np_command *command, np_options *options);
 int np_cmd_schema(const np_command *command, np_options *options);
 int np_cmd_version(const np_command *command, np_options *options);

@@ -22,6 +22,10 @@ const np_command np_commands[] = {
 	 LAB_OPTIONS " auto-approve parallelism lock-timeout json", 0, 1, np_cmd_destroy},
 	{"status", "[LAB]", "show the tree of levels: power, address, accelerator, proof", "The proof is gathered anew each time.",
 	 LAB_OPTIONS " json all-labs", 0, 1, np_cmd_status},
+	{"doctor", "[LAB]", "check this host: virtualization, nesting, libvirt, storage",
+	 "A checklist, each line good, warning or bad, with the fix. With LAB it also looks at what that lab needs. Exit code 1 when "
+	 "something is bad.",
+	 LAB_OPTIONS " json", 0, 1, np_cmd_doctor},
 	{"ssh", "[LAB] ADDRESS [-- COMMAND…]", "log in to a node at any level, or run a command there",
 	 "ADDRESS is a node's path, such as compute-1/guest-2. The lab's own key is used and the guests' host keys are pinned.",
 	 LAB_OPTIONS, 1, 2, np_cmd_ssh},

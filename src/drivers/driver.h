@@ -150,6 +150,8 @@ typedef struct {
 	              int *failed, GError **error);
 	/* Hash of what `inject` writes for a node, contents of source files included. Caller frees. */
 	char *(*inject_id)(const np_lab *lab, const np_node *node, GError **error);
+	/* Version of libguestfs. Caller frees. */
+	char *(*version)(void);
 } np_disk_ops;
 extern const np_disk_ops np_guestfs;
 
@@ -184,6 +186,9 @@ extern const np_guest_ops np_ssh;
 typedef struct {
 	/* Builds the images share of a site when the cache has none; returns its path. Caller frees. */
 	char *(*share)(const np_lab *lab, const np_site *site, GCancellable *cancel, GError **error);
+	/* Looks at a storage folder as QEMU's user (uid, gid; -1: do not look) would, and for the programs that nestplan runs.
+	 * Fills all but the version of libguestfs. */
+	void (*local)(const char *storage, int uid, int gid, np_local_facts *ret);
 } np_image_ops;
 extern const np_image_ops np_image_files;
 

@@ -3,6 +3,7 @@
 #include "plan/diff.h"
 
 #include "base/address.h"
+#include "base/diag.h"
 
 typedef struct {
 	np_plan *plan;
@@ -19,7 +20,7 @@ typedef enum {
 
 static void diff_site(diff *d, const np_site *site, const np_seen_site *seen, site_state state);
 
-bool np_site_gives_kvm(const np_world *world, const char *address)
+bool np_site_gives_kvm(const np_world *world, const char *address, bool nesting)
 {
 	if (!*address)
 		return world->accel.kvm;
@@ -27,29 +28,13 @@ bool np_site_gives_kvm(const np_world *world, const char *address)
 	if (site && site->reachable && site->proof.gathered)
 		return site->proof.kvm;
 	/* Not up yet: what it is given; the proof will tell. */
-	return world->accel.nested;
-}
-
-static void check_host(diff *d)
-{
-	const np_accel_answer *accel = &d->world->accel;
-	for (guint i = 0; i < d->lab->site.nodes->len; i++) {
-		const np_node *node = g_ptr_array_index(d->lab->site.nodes, i);
-		if (!np_node_is_site(node) || d->lab->host.nesting == NP_NESTING_IGNORE)
-			continue;
-		if (node->accel != NP_ACCEL_EMULATE && accel->needs_switch) {
-			np_plan_problem(d->plan,
-			                "host: node '%s' carries nodes, and nested virtualization is off in this kernel (%s). "
-			                "Switch it on and try again: %s", node->address, accel->reason, accel->switch_commands);
-			return;
-		}
-	}
+	return nesting;
 }
 
 static bool decide_accel(diff *d, const np_node *node, site_state state)
 {
 	const char *site = node->parent->address;
-	bool kvm = np_site_gives_kvm(d->world, site);
+	bool kvm = np_site_gives_kvm(d->world, site, d->plan->nesting);
 	if (node->accel == NP_ACCEL_EMULATE)
 		return false;
 	if (kvm)
@@ -64,7 +49,7 @@ static bool decide_accel(diff *d, const np_node *node, site_state state)
 		                "hypervisor below, or set `accel: auto` on it to let it be emulated.",
 		                node->address, d->world->accel.reason);
 	} else if (state != SITE_KNOWN && d->world->accel.needs_switch && d->lab->host.nesting != NP_NESTING_IGNORE) {
-		/* check_host said what to do */
+		/* np_diff_nesting said what to do */
 	} else if (state == SITE_KNOWN) {
 		const np_seen_site *seen = np_world_site(d->world, site);
 		g_autofree char *missing = np_proof_missing(&seen->proof);
@@ -77,6 +62,23 @@ static bool decide_accel(diff *d, const np_node *node, site_state state)
 	return false;
 }
 
+static void check_model(diff *d, const np_node *node, GHashTable *models, bool kvm)
+{
+	const char *model = node->cpu.model, *usable = models ? g_hash_table_lookup(models, model) : "yes";
+	if (usable && !g_str_equal(usable, "no"))
+		return;
+	g_autofree const char **names = usable ? NULL : (const char **)g_hash_table_get_keys_as_array(models, NULL);
+	const char *near = names ? np_nearest(model, names) : NULL;
+	g_autofree char *meant = near ? g_strdup_printf(" Did you mean '%s'?", near) : g_strdup("");
+	if (!usable)
+		np_plan_problem(d->plan, "node '%s': the hypervisor knows no CPU model '%s'.%s `virsh domcapabilities` lists them.",
+		                node->address, model, meant);
+	else
+		np_plan_problem(d->plan, "node '%s': CPU model '%s' cannot be given to guests with accelerator %s on this hypervisor (libvirt: "
+		                "usable='no'); choose a model that is older, or `cpu: %s`.", node->address, model,
+		                kvm ? "kvm" : "emulate", kvm ? "host-passthrough" : "maximum");
+}
+
 static void check_cpu(diff *d, const np_node *node, const np_seen_site *seen, bool kvm)
 {
 	np_cpu_mode mode = np_cpu_mode_effective(node, kvm);
@@ -85,6 +87,8 @@ static void check_cpu(diff *d, const np_node *node, const np_seen_site *seen, bo
 		np_plan_problem(d->plan, "node '%s': CPU mode %s is not available with accelerator %s on this hypervisor; "
 		                "try `cpu: %s`.", node->address, np_cpu_mode_names[mode], kvm ? "kvm" : "emulate",
 		                kvm ? "host-passthrough" : "maximum");
+	else if (seen && mode == NP_CPU_CUSTOM && node->cpu.model)
+		check_model(d, node, kvm ? seen->facts.models_kvm : seen->facts.models_qemu, kvm);
 }
 
 static bool clash(diff *d, const np_seen_site *seen, const char *what, const char *name, const char *address)
@@ -274,7 +278,7 @@ static void check_networks(diff *d)
 void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world)
 {
 	diff d = {plan, lab, world};
-	check_host(&d);
+	np_diff_nesting(plan, lab, world);
 	diff_site(&d, &lab->site, world->root, SITE_KNOWN);
 	check_networks(&d);
 }

@@ -136,7 +136,7 @@ static np_seen_node *as_seen(const np_lab *lab, np_node *node, bool kvm)
 
 static void fill_node(np_seen_site *site, const np_lab *lab, np_node *node, const np_world *world, const golden *g)
 {
-	bool kvm = node->accel != NP_ACCEL_EMULATE && np_site_gives_kvm(world, site->address);
+	bool kvm = node->accel != NP_ACCEL_EMULATE && np_site_gives_kvm(world, site->address, world->accel.nested);
 	np_seen_node *seen = as_seen(lab, node, kvm);
 	seen->power = listed(g->off, node->address) ? NP_POWER_OFF : NP_POWER_RUNNING;
 	seen->ready = seen->power == NP_POWER_RUNNING && !listed(g->unready, node->address);
@@ -171,6 +171,68 @@ static void fill_site(np_seen_site *seen, np_site *site, const np_world *world, 
 		fill_node(seen, having, g_ptr_array_index(site->nodes, i), world, g);
 }
 
+static void add_source(np_world *world, const char *file, unsigned line, const char *value)
+{
+	np_option_source *source = g_new0(np_option_source, 1);
+	*source = (np_option_source){g_strdup(file), line, g_strdup(value)};
+	g_ptr_array_add(world->kernel.sources, source);
+}
+
+static void add_holder(np_world *world, const char *domain)
+{
+	np_holder *holder = g_new0(np_holder, 1);
+	*holder = (np_holder){.pid = 4711, .command = g_strdup("qemu-system-x86"), .domain = g_strdup(domain)};
+	g_ptr_array_add(world->kernel.holders, holder);
+}
+
+/* One word after @HOST. */
+static void read_host_word(np_world *world, const char *word)
+{
+	np_kernel_facts *kernel = &world->kernel;
+	const char *equals = strchr(word, '=');
+	const char *value = equals ? equals + 1 : NULL;
+	if (g_str_equal(word, "kvm-not-nested"))
+		kernel->nested = 0;
+	else if (g_str_equal(word, "builtin"))
+		kernel->state = NP_MODULE_BUILTIN;
+	else if (g_str_equal(word, "not-installed"))
+		kernel->loadable = false;
+	else if (g_str_equal(word, "remote"))
+		world->has_kernel = false;
+	else if (g_str_equal(word, "bad"))
+		add_source(world, "/etc/modprobe.d/kvm.conf", 3, "Y"), kernel->bad = g_ptr_array_index(kernel->sources, 0);
+	else if (g_str_equal(word, "cmdline"))
+		add_source(world, "/proc/cmdline", 0, "0");
+	else if (g_str_has_prefix(word, "forbidden"))
+		kernel->forbidden = g_strdup("this process lacks CAP_SYS_MODULE; run nestplan as root");
+	else if (g_str_has_prefix(word, "blacklist"))
+		kernel->blacklist = g_strdup("/etc/modprobe.d/no.conf:1");
+	else if (g_str_has_prefix(word, "domain="))
+		add_holder(world, value);
+	else if (g_str_equal(word, "process"))
+		add_holder(world, NULL);
+	else if (g_str_has_prefix(word, "lab="))
+		g_ptr_array_add(kernel->labs, g_strdup(value));
+	else if (g_str_has_prefix(word, "before="))
+		kernel->before = atoi(value);
+	else
+		g_assert_cmpstr(word, ==, "kvm");
+}
+
+static void make_host(np_world *world, const char *words)
+{
+	world->kernel.flag = g_strdup("svm");
+	world->kernel.module = g_strdup("kvm_amd");
+	world->kernel.state = NP_MODULE_LIVE;
+	world->kernel.device = world->kernel.loadable = true;
+	world->kernel.nested = 1;
+	g_auto(GStrv) list = g_strsplit(words, " ", -1);
+	for (char **word = list; *word; word++)
+		read_host_word(world, *word);
+	world->root->facts.flag = g_strdup("svm");
+	world->root->facts.nested = world->kernel.nested;
+}
+
 static np_world *make_world(const golden *g, const char *name)
 {
 	np_world *world = np_world_new(name);
@@ -178,14 +240,9 @@ static np_world *make_world(const golden *g, const char *name)
 	world->root->reachable = true;
 	world->root->facts.arch = g_strdup("x86_64");
 	world->root->facts.offers_kvm = true;
-	if (g_strcmp0(g->host, "emulate") != 0) {
-		world->kernel.flag = g_strdup("svm");
-		world->kernel.module = g_strdup("kvm_amd");
-		world->kernel.state = NP_MODULE_LIVE;
-		world->kernel.device = true;
-		world->kernel.nested = g_strcmp0(g->host, "kvm-not-nested") != 0;
-	}
-	np_accel_decide(&world->root->facts, &world->kernel, &world->accel);
+	if (g_strcmp0(g->host, "emulate") != 0)
+		make_host(world, g->host);
+	np_accel_decide(&world->root->facts, world->has_kernel ? &world->kernel : NULL, &world->accel);
 	if (g->have) {
 		having = load(g->have);
 		np_lab_foreach_node(&having->site, set_inject, NULL);

@@ -232,7 +232,7 @@ static bool fake_run(np_guests *guests G_GNUC_UNUSED, const char *address, const
 	bool proof = strstr(script, "/proc/cpuinfo") != NULL;
 	*ret = (np_process_result){.errors = g_strdup("")};
 	ret->output = g_strdup(!proof          ? ""
-	                       : f.nested_works ? "flag=svm\nwanted=kvm_amd\nmodule=kvm_amd\nnested=1\ndevice=ok\n"
+	                       : f.nested_works ? "flag=svm\nwanted=kvm_amd\nmodule=kvm_amd\nnested=1\ndevice=ok\nvm=ok\n"
 	                                        : "flag=svm\nwanted=kvm_amd\nnested=\ndevice=/dev/kvm does not exist\n"
 	                                          "log=kvm_amd: `1n' invalid for parameter `nested'\n");
 	return record(error, "%s %s", proof ? "proof" : "libvirtd", address);
