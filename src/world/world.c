@@ -80,6 +80,7 @@ void np_seen_node_free(np_seen_node *seen)
 	g_free(seen->inject_id);
 	g_free(seen->want_accel);
 	g_free(seen->share);
+	g_free(seen->damaged);
 	np_seen_site_free(seen->inside);
 	g_free(seen);
 }

@@ -121,6 +121,7 @@ typedef struct {
 	char *want_accel; /* accel as the lab said when it was made: "auto", … */
 	np_ip ip;         /* by which the parent site reaches it; from the mark */
 	bool hypervisor;  /* marked as carrying nodes */
+	char *damaged;    /* name of a disk that holds no qcow2 image although it should; NULL: none */
 	bool ready;       /* it has been seen ready since it was started */
 	np_seen_site *inside; /* NULL unless hypervisor */
 } np_seen_node;

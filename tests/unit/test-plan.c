@@ -3,6 +3,7 @@
  *   @HOST kvm | kvm-not-nested | emulate          what the host can do
  *   @HAVE   a lab file: what exists               (optional)
  *   @OFF ADDRESS…   nodes of it that are off      (optional)
+ *   @DAMAGED ADDRESS… nodes of it whose root disk is no image (optional)
  *   @UNREADY ADDRESS… nodes of it that run and were never ready (optional)
  *   @UNREACHABLE ADDRESS…   hypervisors that run and do not answer
  *   @NOKVM ADDRESS…   hypervisors whose proof failed
@@ -17,7 +18,7 @@
 #include "plan/order.h"
 
 typedef struct {
-	char *host, *have, *off, *unready, *unreachable, *nokvm, *foreign, *want, *expect;
+	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *want, *expect;
 	bool destroy;
 } golden;
 
@@ -32,6 +33,7 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	char **slot = g_str_equal(name, "HOST")          ? &g->host
 	              : g_str_equal(name, "HAVE")        ? &g->have
 	              : g_str_equal(name, "OFF")         ? &g->off
+	              : g_str_equal(name, "DAMAGED")     ? &g->damaged
 	              : g_str_equal(name, "UNREADY")     ? &g->unready
 	              : g_str_equal(name, "UNREACHABLE") ? &g->unreachable
 	              : g_str_equal(name, "NOKVM")       ? &g->nokvm
@@ -140,6 +142,7 @@ static void fill_node(np_seen_site *site, const np_lab *lab, np_node *node, cons
 	np_seen_node *seen = as_seen(lab, node, kvm);
 	seen->power = listed(g->off, node->address) ? NP_POWER_OFF : NP_POWER_RUNNING;
 	seen->ready = seen->power == NP_POWER_RUNNING && !listed(g->unready, node->address);
+	seen->damaged = listed(g->damaged, node->address) ? g_strdup("root") : NULL;
 	g_ptr_array_add(site->nodes, seen);
 	if (!seen->hypervisor)
 		return;
@@ -286,7 +289,7 @@ static char *outcome(const golden *g)
 
 static void golden_clear(golden *g)
 {
-	char *texts[] = {g->host, g->have, g->off, g->unready, g->unreachable, g->nokvm, g->foreign, g->want, g->expect};
+	char *texts[] = {g->host, g->have, g->off, g->unready, g->damaged, g->unreachable, g->nokvm, g->foreign, g->want, g->expect};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
 	g_clear_pointer(&having, np_lab_free);

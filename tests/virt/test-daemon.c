@@ -653,6 +653,20 @@ static bool is_ready(np_conn *conn)
 	return np_seen_site_node(site, "node")->ready;
 }
 
+/* As after a power cut of the machine that had not written it yet. */
+static void lose_disk(context *test)
+{
+	g_autofree char *path = g_build_filename(test->storage, "node.root.qcow2", NULL);
+	static const char zeros[65536];
+	for (int i = 0; i < 2; i++) {
+		g_autoptr(np_seen_site) site = np_seen_site_new("");
+		g_assert_true(np_libvirt.observe(test->conn, LAB, site, NULL));
+		g_assert_cmpstr(np_seen_site_node(site, "node")->damaged, ==, i ? "root" : NULL);
+		g_assert_true(g_file_set_contents(path, zeros, sizeof(zeros), NULL));
+		g_free(run_tool((const char *const[]){"virsh", "-c", URI, "pool-refresh", POOL, NULL}));
+	}
+}
+
 static void test_domain(context *test, gconstpointer data)
 {
 	(void)data;
@@ -704,6 +718,7 @@ static void test_domain(context *test, gconstpointer data)
 	g_assert_false(is_ready(test->conn)); /* that was another start */
 	np_libvirt.domain_stop(test->conn, LAB, node->libvirt_name, 0, NULL, &error);
 	g_assert_no_error(error);
+	lose_disk(test);
 	for (int i = 0; i < 2; i++) {
 		np_libvirt.domain_undefine(test->conn, LAB, node->libvirt_name, &error);
 		g_assert_no_error(error);
