@@ -123,4 +123,9 @@ bool np_kmod_facts(const char *root, np_kernel_facts *ret, GError **error)
 	return true;
 }
 
-const np_kernel_ops np_kmod = {.facts = np_kmod_facts};
+static bool kernel_nesting(const char *root, const np_nesting_request *request, GError **error)
+{
+	return np_switch_run(root, request, &np_loader_kernel, error);
+}
+
+const np_kernel_ops np_kmod = {.facts = np_kmod_facts, .nesting = kernel_nesting};
