@@ -217,7 +217,7 @@ static void test_bad_intel(fixture *f, gconstpointer data)
 static void test_bad_on_command_line(fixture *f, gconstpointer data)
 {
 	(void)data;
-	put(f, "proc/cmdline", "kvm_amd.nested=Y kvm_amd.nested=1\n");
+	put(f, "proc/cmdline", "kvm_amd.nested=Y kvm_amd.nested=1 kvm_amd.nested=N\n");
 	look(f);
 	g_assert_nonnull(f->facts.bad);
 	g_assert_cmpstr(f->facts.bad->file, ==, "/proc/cmdline");
