@@ -70,6 +70,7 @@ static int unknown_command(const char *name)
 int main(int argc, char **argv)
 {
 	setlocale(LC_ALL, "");
+	g_setenv("KMOD_LOG", "crit", FALSE); /* libkmod complains of lines in modprobe.d on stderr before it can be told not to */
 	if (argc < 2 || g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h") || g_str_equal(argv[1], "help")) {
 		g_autofree char *help = np_main_help();
 		fputs(help, argc < 2 ? stderr : stdout);

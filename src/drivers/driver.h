@@ -99,8 +99,6 @@ typedef struct {
 extern const np_hypervisor_ops np_libvirt; /* drivers/libvirt; "ext" URIs as everything else */
 
 /* ── kernel of this machine: drivers/kmod ─────────────────────────────── */
-#define NP_NESTING_FILE "/etc/modprobe.d/zz-nestplan.conf"
-
 /* What the kernel's nesting is to become. */
 typedef struct {
 	const char *module;      /* "kvm_amd", "kvm_intel" */

@@ -3,7 +3,6 @@
 #include "plan/diff.h"
 
 #define ADDRESS "host.nesting"
-#define FILE_NAME "/etc/modprobe.d/zz-nestplan.conf"
 
 /* First node that needs nesting in the host's kernel; NULL: none. */
 static const np_node *first_hypervisor(const np_lab *lab)
@@ -51,7 +50,7 @@ static void add_fields(np_change *change, const np_world *world, const char *lab
 	if (before && after)
 		np_change_field(change, "nested", before, after);
 	if (!had != !has)
-		np_change_field(change, "file", had ? FILE_NAME : NULL, has ? FILE_NAME : NULL);
+		np_change_field(change, "file", had ? NP_NESTING_FILE : NULL, has ? NP_NESTING_FILE : NULL);
 	if (g_strcmp0(had, has) != 0)
 		np_change_field(change, "labs", had, has);
 }

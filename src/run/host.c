@@ -6,6 +6,7 @@
 
 #define HOST_LOCK ".host" /* no lab can have this name */
 #define HOST_LOCK_TIMEOUT_MS 300000
+enum { BUSY_TRIES = 5, BUSY_PAUSE_US = 400000 };
 
 /* Labs that need nesting once this step is done, NULL-terminated. Borrowed from the facts and the lab. */
 static GPtrArray *labs_after(const np_kernel_facts *facts, const char *lab, bool needed)
@@ -20,10 +21,25 @@ static GPtrArray *labs_after(const np_kernel_facts *facts, const char *lab, bool
 	return labs;
 }
 
+/* libvirtd starts a QEMU for a moment when it looks what it can do, and that one holds the module. */
+static bool nesting(np_runner *runner, const np_nesting_request *request, GError **error)
+{
+	for (unsigned i = 1;; i++) {
+		g_autoptr(GError) local = NULL;
+		if (runner->drivers->kernel->nesting("", request, &local))
+			return true;
+		if (i == BUSY_TRIES || !g_error_matches(local, NP_ERROR, NP_ERROR_BUSY)) {
+			g_propagate_error(error, g_steal_pointer(&local));
+			return false;
+		}
+		g_usleep(BUSY_PAUSE_US); /* the kernel tells nobody when a module becomes idle */
+	}
+}
+
 static bool switch_on(np_runner *runner, const np_kernel_facts *facts, np_nesting_request *request, GError **error)
 {
 	request->reload = facts->nested == 0;
-	return runner->drivers->kernel->nesting("", request, error);
+	return nesting(runner, request, error);
 }
 
 /* What cannot be undone now is no failure of the teardown: it is said, and the next boot undoes it. */
@@ -31,7 +47,7 @@ static bool switch_off(np_runner *runner, const np_step *step, const np_kernel_f
 {
 	g_autoptr(GError) local = NULL;
 	request->reload = !request->labs[0] && facts->nested == 1 && facts->before == 0;
-	if (runner->drivers->kernel->nesting("", request, &local))
+	if (nesting(runner, request, &local))
 		return true;
 	if (!g_error_matches(local, NP_ERROR, NP_ERROR_BUSY)) {
 		g_propagate_error(error, g_steal_pointer(&local));

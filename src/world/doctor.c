@@ -87,7 +87,7 @@ static char *sources_text(const np_kernel_facts *kernel)
 		g_string_append_printf(out, " (nested=%s)", source->value);
 	}
 	if (kernel->labs->len)
-		g_string_append_printf(out, "%s/etc/modprobe.d/zz-nestplan.conf (nested=1)", out->len ? ", then " : "; set by ");
+		g_string_append_printf(out, "%s" NP_NESTING_FILE " (nested=1)", out->len ? ", then " : "; set by ");
 	return g_string_free(out, FALSE);
 }
 

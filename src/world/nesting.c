@@ -9,15 +9,42 @@ static char *cmdline_key(const np_kernel_facts *kernel)
 	return g_strdup_printf("%s.nested", kernel->module);
 }
 
-/* The kernel command line is read after all files, so nothing that is written now can win over it. */
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+/* What is read after nestplan's file, and says no: files that sort behind it, then the kernel command line. The last wins. */
 static const np_option_source *overriding(const np_kernel_facts *kernel)
 {
+	const np_option_source *last = NULL;
 	for (guint i = 0; i < kernel->sources->len; i++) {
 		const np_option_source *source = g_ptr_array_index(kernel->sources, i);
-		if (source->line == 0 && *source->value && strchr("Nn0", *source->value))
-			return source;
+		if (source->line == 0 || strcmp(base_name(source->file), base_name(NP_NESTING_FILE)) > 0)
+			last = source;
 	}
-	return NULL;
+	return last && *last->value && strchr("Nn0", *last->value) ? last : NULL;
+}
+
+static bool is_foreign(const np_kernel_facts *kernel)
+{
+	for (guint i = 0; i < kernel->sources->len; i++)
+		if (g_str_equal(((const np_option_source *)g_ptr_array_index(kernel->sources, i))->file, NP_NESTING_FILE))
+			return true;
+	return false;
+}
+
+static char *override_text(const np_kernel_facts *kernel)
+{
+	const np_option_source *source = overriding(kernel);
+	if (!source)
+		return NULL;
+	if (source->line == 0)
+		return g_strdup_printf("the kernel command line says %s.nested=%s, which wins over every file: change it in the boot loader "
+		                       "and reboot", kernel->module, source->value);
+	return g_strdup_printf("%s:%u sets nested=%s and is read after " NP_NESTING_FILE ": remove that option, or give its file a name "
+	                       "that sorts earlier", source->file, source->line, source->value);
 }
 
 char *np_nesting_holders(const np_kernel_facts *kernel, const char *lab)
@@ -54,10 +81,11 @@ char *np_nesting_obstacle(const np_kernel_facts *kernel)
 		                       kernel->bad->line, kernel->bad->value, module);
 	if (kernel->blacklist)
 		return g_strdup_printf("%s blacklists module %s, so it would not come back: remove that line", kernel->blacklist, module);
-	const np_option_source *source = overriding(kernel);
-	if (source)
-		return g_strdup_printf("the kernel command line says %s.nested=%s, which wins over every file: change it in the boot loader "
-		                       "and reboot", module, source->value);
+	char *override = override_text(kernel);
+	if (override)
+		return override;
+	if (is_foreign(kernel))
+		return g_strdup(NP_NESTING_FILE " exists and was not written by nestplan: move its options to another file and remove it");
 	if (kernel->forbidden)
 		return g_strdup_printf("modules cannot be loaded: %s", kernel->forbidden);
 	g_autofree char *holders = np_nesting_holders(kernel, NULL);

@@ -68,6 +68,9 @@ void np_kernel_facts_init(np_kernel_facts *facts);
 void np_kernel_facts_clear(np_kernel_facts *facts);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_kernel_facts, np_kernel_facts_clear)
 
+/* nestplan's own file of module options, below the root of the file system. */
+#define NP_NESTING_FILE "/etc/modprobe.d/zz-nestplan.conf"
+
 /* Why nesting cannot be switched on in this kernel now, with what to do; NULL: nothing stands in the way. Caller frees. */
 char *np_nesting_obstacle(const np_kernel_facts *kernel);
 /* Who uses the module, "domain 'x' (pid 1), process 2 (qemu)", without the domains of a lab (NULL: all); NULL: nobody. Caller frees. */

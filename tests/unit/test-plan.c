@@ -206,6 +206,10 @@ static void read_host_word(np_world *world, const char *word)
 		add_source(world, "/etc/modprobe.d/kvm.conf", 3, "Y"), kernel->bad = g_ptr_array_index(kernel->sources, 0);
 	else if (g_str_equal(word, "cmdline"))
 		add_source(world, "/proc/cmdline", 0, "0");
+	else if (g_str_equal(word, "later-file"))
+		add_source(world, "/etc/modprobe.d/zzz.conf", 2, "0");
+	else if (g_str_equal(word, "foreign-file"))
+		add_source(world, NP_NESTING_FILE, 1, "1");
 	else if (g_str_has_prefix(word, "forbidden"))
 		kernel->forbidden = g_strdup("this process lacks CAP_SYS_MODULE; run nestplan as root");
 	else if (g_str_has_prefix(word, "blacklist"))
