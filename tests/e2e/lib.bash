@@ -71,6 +71,7 @@ clean_up() {
             { echo 'clean-up: nestplan destroy failed, virsh does it:'; tail -n 20 "$work/destroy.log"; }
     fi
     sweep
+    ! declare -F test_clean_up >/dev/null || test_clean_up
     rm -rf "$work"
     printf 'all: %s s, exit code %s\n' "$(seconds_since "$test_begin")" "$code"
     exit "$code"

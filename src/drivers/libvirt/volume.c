@@ -197,7 +197,7 @@ GPtrArray *np_volumes_read(np_conn *conn, const char *name, bool backing, bool *
 	GError *local = NULL;
 	g_autoptr(virStoragePool) pool = np_pool_find(conn, name, &local);
 	if (exists)
-		*exists = pool != NULL;
+		*exists = pool || np_pool_exists(conn, name);
 	if (local) {
 		g_propagate_error(error, local);
 		return NULL;
