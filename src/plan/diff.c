@@ -275,10 +275,24 @@ static void check_networks(diff *d)
 	}
 }
 
+/* Every exit of a guest passes all levels above it. The figure is this project's: KVM_RUN of a third level against a second. */
+static void warn_of_depth(diff *d)
+{
+	for (guint i = 0; i < d->plan->changes->len; i++) {
+		const np_change *change = g_ptr_array_index(d->plan->changes, i);
+		if (change->action != NP_ACTION_CREATE || !change->node || change->node->level < 3)
+			continue;
+		np_plan_warning(d->plan, "node '%s' is at level %u: it works, but each level from the third on makes what leaves the guest about "
+		                "10 times slower. Allow for it in `ready: {timeout: …}`.", change->address, change->node->level);
+		return;
+	}
+}
+
 void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world)
 {
 	diff d = {plan, lab, world};
 	np_diff_nesting(plan, lab, world);
 	diff_site(&d, &lab->site, world->root, SITE_KNOWN);
 	check_networks(&d);
+	warn_of_depth(&d);
 }
