@@ -9,6 +9,7 @@ typedef struct {
 	np_plan *plan;
 	const np_lab *lab;
 	const np_world *world;
+	GPtrArray *emulated[2]; /* of const np_node*: those that `auto` lets fall back, at the host and deeper */
 } diff;
 
 /* How a site that the lab describes stands in the world. */
@@ -40,8 +41,7 @@ static bool decide_accel(diff *d, const np_node *node, site_state state)
 	if (kvm)
 		return true;
 	if (node->accel == NP_ACCEL_AUTO) {
-		np_plan_warning(d->plan, "node '%s' (level %u) will be emulated, about 10 times slower than with KVM: %s",
-		                node->address, node->level, *site ? "KVM does not work in its hypervisor" : d->world->accel.reason);
+		g_ptr_array_add(d->emulated[*site != '\0'], (gpointer)node);
 		return false;
 	}
 	if (!*site) {
@@ -275,6 +275,27 @@ static void check_networks(diff *d)
 	}
 }
 
+#define NAMES_SHOWN 3
+
+/* One warning for all, or a lab of many nodes would be a page of them. */
+static void warn_of_emulation(diff *d, const GPtrArray *nodes, const char *why)
+{
+	if (!nodes->len)
+		return;
+	const np_node *first = g_ptr_array_index(nodes, 0);
+	if (nodes->len == 1) {
+		np_plan_warning(d->plan, "node '%s' (level %u) will be emulated, about 10 times slower than with KVM: %s", first->address,
+		                first->level, why);
+		return;
+	}
+	g_autoptr(GString) names = g_string_new(NULL);
+	for (guint i = 0; i < MIN(nodes->len, NAMES_SHOWN); i++)
+		g_string_append_printf(names, "%s%s", i ? ", " : "", ((const np_node *)g_ptr_array_index(nodes, i))->address);
+	if (nodes->len > NAMES_SHOWN)
+		g_string_append_printf(names, " and %u more", nodes->len - NAMES_SHOWN);
+	np_plan_warning(d->plan, "%u nodes (%s) will be emulated, about 10 times slower than with KVM: %s", nodes->len, names->str, why);
+}
+
 /* Every exit of a guest passes all levels above it. The figure is this project's: KVM_RUN of a third level against a second. */
 static void warn_of_depth(diff *d)
 {
@@ -290,9 +311,13 @@ static void warn_of_depth(diff *d)
 
 void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world)
 {
-	diff d = {plan, lab, world};
+	diff d = {plan, lab, world, {g_ptr_array_new(), g_ptr_array_new()}};
 	np_diff_nesting(plan, lab, world);
 	diff_site(&d, &lab->site, world->root, SITE_KNOWN);
 	check_networks(&d);
+	warn_of_emulation(&d, d.emulated[0], world->accel.reason);
+	warn_of_emulation(&d, d.emulated[1], "KVM does not work in their hypervisor");
 	warn_of_depth(&d);
+	g_ptr_array_unref(d.emulated[0]);
+	g_ptr_array_unref(d.emulated[1]);
 }

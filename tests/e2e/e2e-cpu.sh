@@ -53,7 +53,7 @@ host_nodes() {
     leaf '  ' maximum "$accel" maximum mgmt
     leaf '  ' model "$accel" host-model mgmt
     leaf '  ' custom "$accel" "{mode: custom, model: $host_model}" mgmt
-    leaf '  ' feature "$accel" "{mode: custom, model: $host_model, features: {svm: disable, x2apic: require}}" mgmt
+    leaf '  ' feature "$accel" "{mode: custom, model: $host_model, features: {svm: disable, aes: require}}" mgmt
 }
 
 level_one() {
@@ -107,6 +107,14 @@ mode maximum maximum "$(virsh dumpxml --inactive "$lab.maximum")"
 mode model host-model "$(virsh dumpxml --inactive "$lab.model")"
 mode custom custom "$(virsh dumpxml --inactive "$lab.custom")"
 expect_equal 'svm on a leaf' disable "$(virsh dumpxml --inactive "$lab.auto" | xpath "/domain/cpu/feature[@name='svm']/@policy")"
+
+if [[ $type == qemu ]]; then
+    stage 'a feature that the emulator does not have is found out at the start'
+    write_lab "$(host_nodes; leaf '  ' lost auto '{mode: maximum, features: {x2apic: require}}' mgmt)"
+    np 1 apply --auto-approve
+    expect_contains 'stderr' "without CPU feature 'x2apic'" "$(err)"
+    expect_equal 'that node' 'shut off' "$(domain_state "$lab.lost")"
+fi
 
 existing=$(names | ours | sort | xargs)
 stage 'what the host cannot have'
