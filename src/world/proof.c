@@ -95,8 +95,16 @@ char *np_proof_missing(const np_proof *proof)
 {
 	if (!proof->gathered)
 		return g_strdup("nothing was gathered inside it yet");
+	static const char *const fixes[NP_CHECK_COUNT] = {
+		[NP_CHECK_FLAG] = "let the level below pass it on: nesting on in its kernel, and a CPU mode that has it (`cpu: auto`)",
+		[NP_CHECK_MODULE] = "look at `modprobe` and /etc/modprobe.d in it; an option that the module refuses keeps it out",
+		[NP_CHECK_NESTED] = "put `nested=1` into /etc/modprobe.d in it and load the module anew",
+		[NP_CHECK_DEVICE] = "its udev or its permissions; the module makes it",
+		[NP_CHECK_VM] = "something else may use the CPU's virtualization; see the kernel's log in it",
+		[NP_CHECK_CAPABILITIES] = "restart libvirtd in it, and see that its QEMU was built with KVM",
+	};
 	for (int i = 0; i < NP_CHECK_COUNT; i++)
 		if (!proof->ok[i])
-			return g_strdup(proof->detail[i] ? proof->detail[i] : np_check_names[i]);
+			return g_strdup_printf("%s (fix: %s)", proof->detail[i] ? proof->detail[i] : np_check_names[i], fixes[i]);
 	return NULL;
 }

@@ -110,7 +110,7 @@ expect_equal 'svm on a leaf' disable "$(virsh dumpxml --inactive "$lab.auto" | x
 
 if [[ $type == qemu ]]; then
     stage 'a feature that the emulator does not have is found out at the start'
-    write_lab "$(host_nodes; leaf '  ' lost auto '{mode: maximum, features: {x2apic: require}}' mgmt)"
+    write_lab "$(host_nodes; leaf '  ' lost auto "{mode: custom, model: $host_model, features: {x2apic: require}}" mgmt)"
     np 1 apply --auto-approve
     expect_contains 'stderr' "without CPU feature 'x2apic'" "$(err)"
     expect_equal 'that node' 'shut off' "$(domain_state "$lab.lost")"
