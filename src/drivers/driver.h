@@ -51,7 +51,10 @@ typedef struct {
 	void (*close)(np_conn *conn); /* NULL-tolerant */
 	bool (*alive)(np_conn *conn);
 	char *(*uri)(np_conn *conn); /* the canonical URI */
+	/* All but what needs the domain capabilities: modes, models, nested. Asked once a connection. */
 	bool (*facts)(np_conn *conn, np_host_facts *ret, GError **error);
+	/* Adds those. A hypervisor that cannot say leaves them unknown. */
+	void (*cpus)(np_conn *conn, np_host_facts *facts);
 
 	/* Fills site->nodes, networks, foreign, volumes, pool with what is there; `lab` NULL: of every lab. The mark's other
 	 * attributes go into np_seen_node. Addresses are those of the mark. */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What goes wrong around nestplan: a full pool, a full folder for temporary files, a daemon that goes away in the middle, storage
 # that cannot be made, and a user who is not root. Each time: a clear error, nothing half-made that counts as whole, and the
-# next apply goes on. Nothing is waited for inside the guests.
+# next apply goes on.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
@@ -25,11 +25,11 @@ version: 1
 name: $lab
 host: {uri: "qemu:///system", storage: $1}
 images:
-  tiny: {source: $work/tiny.qcow2}
+  hollow: {source: $work/hollow.qcow2}
 networks:
   mgmt: {cidr: 10.69.0.0/24}
 nodes:
-  a: {image: tiny, memory: 256MiB, vcpus: 1, accel: auto, nics: [mgmt], ready: {wait: none}}
+  a: {image: hollow, memory: 128MiB, vcpus: 1, accel: auto, nics: [mgmt], ready: {wait: none}}
 LAB
     chmod 0644 "$lab_file"
 }
@@ -71,7 +71,7 @@ through_proxy() {
 
 full_pool() {
     stage 'a pool without room'
-    small_folder pool 4m
+    small_folder pool 512k
     write_lab "$work/pool"
     np 1 apply --auto-approve
     expect_contains 'stderr' 'No space left' "$(err)"
@@ -161,8 +161,7 @@ other_user() {
 
 begin nptest-break
 command -v socat >/dev/null || skip 'socat is not installed (contrib/deps.sh --test)'
-cp -L "$images/tiny.qcow2" "$work/tiny.qcow2"
-chmod 0644 "$work/tiny.qcow2"
+hollow_image "$work/hollow.qcow2"
 full_pool
 full_temporary
 bad_storage

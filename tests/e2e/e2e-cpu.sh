@@ -28,9 +28,9 @@ supports() {
     [[ $(xpath "//cpu/mode[@name='$2']/@supported" <<<"$1") == yes ]]
 }
 
-# Nothing of these is waited for: the processor is all there is to see.
+# The processor is all there is to see.
 leaf() {
-    printf '%s%s: {image: tiny, memory: 256MiB, vcpus: 1, accel: %s, cpu: %s, nics: [%s], ready: {wait: none}}\n' "$1" "$2" "$3" "$4" "$5"
+    printf '%s%s: {image: hollow, memory: 128MiB, vcpus: 1, accel: %s, cpu: %s, nics: [%s], ready: {wait: none}}\n' "$1" "$2" "$3" "$4" "$5"
 }
 
 write_lab() {
@@ -40,7 +40,7 @@ name: $lab
 host: {uri: "qemu:///system"}
 images:
   hypervisor: {source: $images/debian-12-hypervisor.qcow2}
-  tiny: {source: $images/tiny.qcow2}
+  hollow: {source: $work/hollow.qcow2}
 networks:
   mgmt: {cidr: 10.67.0.0/24}
 nodes:
@@ -94,6 +94,7 @@ refused() {
 
 if grep -qwE 'svm|vmx' /proc/cpuinfo; then accel=kvm type=kvm; else accel=auto type=qemu; fi
 begin nptest-cpu
+hollow_image "$work/hollow.qcow2"
 capabilities=$(virsh domcapabilities --virttype "$type" --machine q35)
 host_model=$(models yes <<<"$capabilities" | known_model)
 stage "host ($type), model $host_model"
@@ -130,7 +131,7 @@ if [[ $type == qemu ]]; then
     refused 'kvm without a CPU for it' 'accel: auto' foo
 fi
 
-stage 'inside an L1'
+stage 'an L1'
 write_lab "$(level_one "$(leaf '      ' auto kvm auto int)")"
 np 0 apply --auto-approve
 capabilities=$(in_node l1 'virsh domcapabilities --virttype kvm --machine q35')

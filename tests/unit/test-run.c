@@ -104,6 +104,10 @@ static bool fake_facts(np_conn *conn, np_host_facts *ret, GError **error G_GNUC_
 	return true;
 }
 
+static void fake_cpus(np_conn *conn G_GNUC_UNUSED, np_host_facts *facts G_GNUC_UNUSED)
+{
+}
+
 static bool fake_observe(np_conn *conn G_GNUC_UNUSED, const char *lab G_GNUC_UNUSED, np_seen_site *site G_GNUC_UNUSED,
                          GError **error G_GNUC_UNUSED)
 {
@@ -223,6 +227,7 @@ static const np_hypervisor_ops fake_hypervisor = {
 	.close = fake_close,
 	.alive = fake_alive,
 	.facts = fake_facts,
+	.cpus = fake_cpus,
 	.observe = fake_observe,
 	.pool_ensure = fake_pool_ensure,
 	.volumes = fake_volumes,

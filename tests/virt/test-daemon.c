@@ -109,7 +109,10 @@ static void test_facts(context *test, gconstpointer data)
 	g_assert_true(facts.local);
 	g_assert_true(facts.offers_qemu);
 	g_assert_true(g_uuid_string_is_valid(facts.uuid));
+	g_assert_cmpuint(facts.modes_qemu, ==, 0);
+	np_libvirt.cpus(test->conn, &facts);
 	g_assert_true(facts.modes_qemu & 1u << NP_CPU_MAXIMUM);
+	g_assert_cmpstr(g_hash_table_lookup(facts.models_qemu, "qemu64"), ==, "yes");
 	g_assert_false(facts.modes_qemu & 1u << NP_CPU_HOST_PASSTHROUGH);
 	g_test_message("%s %s, flag %s, kvm %d, modes %x %x", facts.version, facts.arch, facts.flag, facts.offers_kvm,
 	               facts.modes_kvm, facts.modes_qemu);

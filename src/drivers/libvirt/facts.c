@@ -178,14 +178,20 @@ static bool ask(np_conn *conn, np_host_facts *ret, GError **error)
 		facts.offers_kvm = offers(root, facts.arch, "kvm");
 		facts.offers_qemu = offers(root, facts.arch, "qemu");
 		facts.flag = read_flag(conn, root);
-		if (facts.offers_kvm)
-			read_domain_capabilities(conn, "kvm", &facts);
-		if (facts.offers_qemu)
-			read_domain_capabilities(conn, "qemu", &facts);
 	}
 	*ret = facts;
 	facts = (np_host_facts){0};
 	return true;
+}
+
+void np_facts_cpus(np_conn *conn, np_host_facts *facts)
+{
+	if (conn->mock || !facts->arch)
+		return;
+	if (facts->offers_kvm)
+		read_domain_capabilities(conn, "kvm", facts);
+	if (facts->offers_qemu)
+		read_domain_capabilities(conn, "qemu", facts);
 }
 
 static void copy(const np_host_facts *from, np_host_facts *ret)
@@ -196,10 +202,6 @@ static void copy(const np_host_facts *from, np_host_facts *ret)
 	ret->version = g_strdup(from->version);
 	ret->flag = g_strdup(from->flag);
 	ret->security = g_strdup(from->security);
-	if (from->models_kvm)
-		g_hash_table_ref(ret->models_kvm);
-	if (from->models_qemu)
-		g_hash_table_ref(ret->models_qemu);
 }
 
 bool np_facts_read(np_conn *conn, np_host_facts *ret, GError **error)

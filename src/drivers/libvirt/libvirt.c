@@ -22,6 +22,7 @@ const np_hypervisor_ops np_libvirt = {
 	.alive = np_conn_alive,
 	.uri = np_conn_uri,
 	.facts = np_facts_read,
+	.cpus = np_facts_cpus,
 	.observe = np_observe_read,
 	.labs = np_labs_read,
 	.pool_ensure = np_pool_ensure,
