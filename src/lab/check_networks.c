@@ -16,24 +16,26 @@ static void bridge_check(np_checker *c, const np_site *site, const np_network *n
 {
 	const char *name = network->address;
 	if (has(network, "dhcp") && network->dhcp)
-		np_check_error(c, at(network, "dhcp"), "remove dhcp",
+		np_check_error(c, NP_CODE_NETWORK_KEYS, at(network, "dhcp"), "remove dhcp",
 		               "network '%s' is a bridge, where nestplan runs no DHCP server", name);
 	if (has(network, "bridge") && has(network, "nic"))
-		np_check_error(c, at(network, "nic"), NULL,
+		np_check_error(c, NP_CODE_NETWORK_KEYS, at(network, "nic"), NULL,
 		               "network '%s' has both 'bridge' and 'nic'; only one can be its way out", name);
 	if (!has(network, "bridge") && !has(network, "nic"))
-		np_check_error(c, network->base.pos,
+		np_check_error(c, NP_CODE_NETWORK_KEYS, network->base.pos,
 		               site->node ? "add 'nic: NAME' or 'bridge: NAME'" : "add 'bridge: NAME'",
 		               "network '%s' is a bridge, but does not say over what", name);
 	if (!has(network, "nic") || network->nic == NULL)
 		return;
 	if (site->node == NULL) {
-		np_check_error(c, at(network, "nic"), "name a bridge that the host has, by 'bridge'",
+		np_check_error(c, NP_CODE_NETWORK_KEYS, at(network, "nic"),
+		               "name a bridge that the host has, by 'bridge'",
 		               "network '%s' is the host's, which has no NIC in the lab", name);
 	} else if (np_map_find(site->node->nics, network->nic) == NULL) {
 		g_autofree char *hint = np_check_hint(site->node->nics, network->nic, "add it to the node's nics");
-		np_check_error(c, at(network, "nic"), hint, "network '%s' is over NIC '%s', which node '%s' has not",
-		               name, network->nic, site->address);
+		np_check_error(c, NP_CODE_NETWORK_KEYS, at(network, "nic"), hint,
+		               "network '%s' is over NIC '%s', which node '%s' has not", name, network->nic,
+		               site->address);
 	}
 }
 
@@ -45,14 +47,14 @@ static void network_check(np_checker *c, const np_site *site, const np_network *
 	} else if (!has(network, "mode") || np_object_at(&np_network_kind, &network->base, "mode").line > 0) {
 		const char *odd = has(network, "bridge") ? "bridge" : has(network, "nic") ? "nic" : NULL;
 		if (odd != NULL)
-			np_check_error(c, at(network, odd), "add 'mode: bridge'",
+			np_check_error(c, NP_CODE_NETWORK_KEYS, at(network, odd), "add 'mode: bridge'",
 			               "network '%s' has '%s', which is for mode bridge", name, odd);
 		if (!has(network, "cidr"))
-			np_check_error(c, network->base.pos, "as in 'cidr: 10.20.0.0/24'",
+			np_check_error(c, NP_CODE_NETWORK_CIDR, network->base.pos, "as in 'cidr: 10.20.0.0/24'",
 			               "network '%s' needs the key 'cidr'", name);
 	}
 	if (network->cidr.prefix > 30 || (network->cidr.prefix > 0 && network->cidr.prefix < 8))
-		np_check_error(c, at(network, "cidr"), NULL,
+		np_check_error(c, NP_CODE_NETWORK_PREFIX, at(network, "cidr"), NULL,
 		               "the range of network '%s' must have a prefix length from 8 to 30", name);
 }
 
@@ -66,8 +68,9 @@ static void overlap_check(np_checker *c, const np_site *site, const np_network *
 		return;
 	g_autofree char *range = np_cidr_format(network->cidr);
 	g_autofree char *other_range = np_cidr_format(other->cidr);
-	np_check_error(c, at(network, "cidr"), NULL, "the range %s of '%s' overlaps with %s of '%s' (line %u)", range,
-	               network->address, other_range, other->address, other->base.pos.line);
+	np_check_error(c, NP_CODE_NETWORK_OVERLAP, at(network, "cidr"), NULL,
+	               "the range %s of '%s' overlaps with %s of '%s' (line %u)", range, network->address, other_range,
+	               other->address, other->base.pos.line);
 }
 
 static void network_overlaps_check(np_checker *c, const np_site *site, guint index)
@@ -84,6 +87,7 @@ static void network_overlaps_check(np_checker *c, const np_site *site, guint ind
 
 static void site_check(np_checker *c, const np_site *site)
 {
+	c->origin->node = site->node;
 	for (guint i = 0; i < site->networks->len; i++) {
 		network_check(c, site, site->networks->pdata[i]);
 		network_overlaps_check(c, site, i);

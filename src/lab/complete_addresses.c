@@ -69,7 +69,7 @@ static void explicit_reserve(allocator *a, np_node *node, np_nic *nic)
 	if (other == NULL)
 		g_hash_table_insert(taken, GUINT_TO_POINTER(nic->address), node);
 	else
-		np_diags_error(a->diags, np_object_at(&np_nic_kind, &nic->base, "address"), NULL,
+		np_diags_error(a->diags, NP_CODE_ADDRESS_TWICE, np_object_at(&np_nic_kind, &nic->base, "address"), NULL,
 		               "address %s of node '%s' is already that of node '%s'", address, node->address,
 		               other->address);
 }
@@ -104,7 +104,7 @@ static void full_report(allocator *a, const np_node *node, const np_nic *nic, co
 	g_autofree char *range = np_cidr_format(network->cidr);
 	if (!g_hash_table_add(a->full, (gpointer)network))
 		return;
-	np_diags_error(a->diags, nic->base.pos, "make the network's range larger",
+	np_diags_error(a->diags, NP_CODE_NETWORK_FULL, nic->base.pos, "make the network's range larger",
 	               "%s (%s) has no address left for node '%s'", network->address, range, node->address);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lab/scalar.h"
 #include "lab/tables.h"
 #include "lab/walk.h"
 
@@ -15,9 +16,17 @@ char *np_label_format(const np_label *label)
 
 gboolean np_decode_key(np_decoder *d, const np_kind *kind, const np_doc_node *key)
 {
+	const char *other = key->style == NP_DOC_PLAIN ? np_scalar_core_type(key->text) : NULL;
+	if (other != NULL) {
+		g_autofree char *hint = g_strdup_printf("write \"%s\"", key->text);
+		np_diags_error(d->diags, NP_CODE_QUOTES, key->pos, hint,
+		               "%s name '%s' is not valid: YAML reads it as %s, and it must be text", kind->name,
+		               key->text, other);
+		return FALSE;
+	}
 	if (np_decode_matches(d, kind->key_pattern ? kind->key_pattern : NP_PATTERN_NAME, key->text))
 		return TRUE;
-	np_diags_error(d->diags, key->pos, NULL, "%s name '%s' is not valid: %s", kind->name, key->text,
+	np_diags_error(d->diags, NP_CODE_NAME, key->pos, NULL, "%s name '%s' is not valid: %s", kind->name, key->text,
 	               kind->key_pattern ? kind->key_help : NP_HELP_NAME);
 	return FALSE;
 }
@@ -33,7 +42,7 @@ static void unknown_key_report(np_decoder *d, const np_label *label, const np_ki
 	g_autofree char *hint =
 	        nearest ? g_strdup_printf("did you mean '%s'?", nearest) : g_strdup_printf("known keys are %s", all);
 	g_autofree char *where = np_label_format(label);
-	np_diags_error(d->diags, key->pos, hint, "unknown key '%s' in %s", key->text, where);
+	np_diags_error(d->diags, NP_CODE_KEY_UNKNOWN, key->pos, hint, "unknown key '%s' in %s", key->text, where);
 }
 
 static gboolean is_structure(np_field_type type)
@@ -72,33 +81,36 @@ static void map_decode(np_decoder *d, const np_label *label, const np_field *fie
                        const np_doc_node *value)
 {
 	GPtrArray *map = NP_MEMBER(GPtrArray *, object, field);
-	if (value->type != NP_DOC_SCALAR && value->n > ENTRIES_MAX) {
-		np_diags_error(d->diags, value->pos, NULL, "'%s' has more than %d entries", field->name, ENTRIES_MAX);
+	if (value->type != NP_DOC_SCALAR && value->list->n > ENTRIES_MAX) {
+		np_diags_error(d->diags, NP_CODE_LAB_TOO_LARGE, value->pos, NULL, "'%s' has more than %d entries",
+		               field->name, ENTRIES_MAX);
 		return;
 	}
 	if (value->type == NP_DOC_MAP) {
-		for (guint32 i = 0; i < value->n && !d->stopped; i++)
-			entry_decode(d, field, map, value->items[2 * i], value->items[2 * i + 1]);
+		for (guint32 i = 0; i < value->list->n && !d->stopped; i++)
+			entry_decode(d, field, map, value->list->items[2 * i], value->list->items[2 * i + 1]);
 		return;
 	}
 	g_autofree char *where = np_label_format(label);
 	if (value->type != NP_DOC_LIST || !field->of->names_list) {
-		np_diags_error(d->diags, value->pos, NULL, "'%s' of %s must be a mapping with one key for each %s",
-		               field->name, where, field->of->name);
+		np_diags_error(d->diags, NP_CODE_KIND, value->pos, NULL,
+		               "'%s' of %s must be a mapping with one key for each %s", field->name, where,
+		               field->of->name);
 		return;
 	}
-	for (guint32 i = 0; i < value->n && !d->stopped; i++) {
-		const np_doc_node *item = value->items[i];
+	for (guint32 i = 0; i < value->list->n && !d->stopped; i++) {
+		const np_doc_node *item = value->list->items[i];
 		gboolean twice = FALSE;
 		for (guint32 k = 0; k < i && item->type == NP_DOC_SCALAR && !twice; k++)
-			twice = value->items[k]->type == NP_DOC_SCALAR &&
-			        strcmp(value->items[k]->text, item->text) == 0;
+			twice = value->list->items[k]->type == NP_DOC_SCALAR &&
+			        strcmp(value->list->items[k]->text, item->text) == 0;
 		if (item->type != NP_DOC_SCALAR)
-			np_diags_error(d->diags, item->pos, "write a mapping, NAME: {…}, where one needs details",
+			np_diags_error(d->diags, NP_CODE_KIND, item->pos,
+			               "write a mapping, NAME: {…}, where one needs details",
 			               "'%s' of %s must be a list of names", field->name, where);
 		else if (twice)
-			np_diags_error(d->diags, item->pos, NULL, "%s '%s' is there twice", field->of->name,
-			               item->text);
+			np_diags_error(d->diags, NP_CODE_NAME_TWICE, item->pos, NULL, "%s '%s' is there twice",
+			               field->of->name, item->text);
 		else
 			entry_decode(d, field, map, item, NULL);
 	}
@@ -110,19 +122,22 @@ static void list_decode(np_decoder *d, const np_label *label, const np_field *fi
 	GPtrArray *list = NP_MEMBER(GPtrArray *, object, field);
 	if (value->type != NP_DOC_LIST) {
 		g_autofree char *where = np_label_format(label);
-		np_diags_error(d->diags, value->pos, "start each with '- '", "'%s' of %s must be a list", field->name,
-		               where);
+		np_diags_error(d->diags, NP_CODE_KIND, value->pos, "start each with '- '", "'%s' of %s must be a list",
+		               field->name, where);
 		return;
 	}
-	for (guint i = 0; i < list->len; i++)
+	for (guint i = 0; i < list->len; i++) {
+		for (unsigned k = 0; k < field->of->n_fields; k++)
+			np_decode_forget(d, np_field_member(&field->of->fields[k], list->pdata[i]));
 		np_object_free(field->of, list->pdata[i]);
+	}
 	g_ptr_array_set_size(list, 0);
-	for (guint32 i = 0; i < value->n && !d->stopped; i++) {
+	for (guint32 i = 0; i < value->list->n && !d->stopped; i++) {
 		np_label item_label = {field->of->name, NULL, FALSE};
 		np_object *item = np_object_new(field->of, NULL);
-		item->pos = value->items[i]->pos;
+		item->pos = value->list->items[i]->pos;
 		g_ptr_array_add(list, item);
-		np_decode_object(d, &item_label, field->of, item, value->items[i]);
+		np_decode_object(d, &item_label, field->of, item, value->list->items[i]);
 	}
 }
 
@@ -159,7 +174,8 @@ static void field_decode(np_decoder *d, const np_label *label, const np_kind *ki
 static void template_key_report(np_decoder *d, const np_label *label, const np_doc_node *key)
 {
 	g_autofree char *where = np_label_format(label);
-	np_diags_error(d->diags, key->pos, NULL, "'%s' belongs into a node itself, not into %s", key->text, where);
+	np_diags_error(d->diags, NP_CODE_KEY_PLACE, key->pos, NULL, "'%s' belongs into a node itself, not into %s",
+	               key->text, where);
 }
 
 void np_decode_object(np_decoder *d, const np_label *label, const np_kind *kind, gpointer object,
@@ -173,18 +189,18 @@ void np_decode_object(np_decoder *d, const np_label *label, const np_kind *kind,
 	}
 	if (node->type != NP_DOC_MAP) {
 		g_autofree char *where = np_label_format(label);
-		np_diags_error(d->diags, node->pos, NULL, "%s must be a mapping", where);
+		np_diags_error(d->diags, NP_CODE_KIND, node->pos, NULL, "%s must be a mapping", where);
 		return;
 	}
-	for (guint32 i = 0; i < node->n && !d->stopped; i++) {
-		const np_doc_node *key = node->items[2 * i];
+	for (guint32 i = 0; i < node->list->n && !d->stopped; i++) {
+		const np_doc_node *key = node->list->items[2 * i];
 		const np_field *field = np_kind_field(kind, key->text);
 		if (field == NULL)
 			unknown_key_report(d, label, kind, key);
 		else if (label->is_template && (field->flags & NP_FIELD_OWN) != 0)
 			template_key_report(d, label, key);
 		else
-			field_decode(d, label, kind, object, field, node->items[2 * i + 1]);
+			field_decode(d, label, kind, object, field, node->list->items[2 * i + 1]);
 	}
 }
 
@@ -197,7 +213,7 @@ static void head_decode(np_decoder *d, const np_label *label, const np_doc_node 
 		if (value != NULL)
 			field_decode(d, label, &np_lab_kind, d->lab, np_kind_field(&np_lab_kind, first[i]), value);
 		if (i == 0)
-			np_variables_resolve(d->lab, options ? options->variables : NULL, d->diags);
+			np_variables_resolve(d->lab, options, d->diags);
 	}
 	d->defaults = np_doc_get(root, "defaults");
 	d->types = np_doc_get(root, "types");
@@ -208,23 +224,29 @@ static gboolean version_check(np_decoder *d, const np_doc_node *root)
 	const np_doc_node *version = np_doc_get(root, "version");
 	if (version == NULL || version->type != NP_DOC_SCALAR || strcmp(version->text, "1") == 0)
 		return TRUE;
-	np_diags_error(d->diags, version->pos, "this nestplan reads version 1",
+	np_diags_error(d->diags, NP_CODE_VERSION, version->pos, "this nestplan reads version 1",
 	               "the lab file's version '%s' is not known", version->text);
 	return FALSE;
 }
 
-np_lab *np_lab_decode(const np_doc *doc, const np_load_options *options, np_diags *diags)
+np_lab *np_lab_decode(const np_doc *doc, const np_load_options *options, np_diags *diags, np_origin *origin)
 {
 	const np_doc_node *root = np_doc_root(doc);
 	g_autoptr(np_lab) lab = np_object_new(&np_lab_kind, NULL);
 	g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GHashTable) regexes = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_regex_unref);
-	np_decoder d = {.lab = lab, .diags = diags, .scope = {.lab = lab}, .used_types = used, .regexes = regexes};
+	np_decoder d = {.lab = lab,
+	                .diags = diags,
+	                .scope = {.lab = lab},
+	                .used_types = used,
+	                .regexes = regexes,
+	                .origin = origin};
+	origin->lab = lab;
 	np_label label = {"the lab", NULL, FALSE};
 	lab->base.pos = (np_pos){.line = 1, .col = 1};
 	if (root->type != NP_DOC_MAP) {
-		np_diags_error(diags, root->pos, "it starts with 'version: 1' and 'name: NAME'",
-		               "the lab file must be a mapping");
+		np_diags_error(diags, NP_CODE_FILE_NO_MAPPING, root->pos,
+		               "it starts with 'version: 1' and 'name: NAME'", "the lab file must be a mapping");
 		return g_steal_pointer(&lab);
 	}
 	if (!version_check(&d, root))

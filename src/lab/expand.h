@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ${…} in texts, with what is known at a place. */
 #pragma once
+#include "lab/codes.h"
 #include "lab/model.h"
 
 typedef struct {
@@ -9,11 +10,14 @@ typedef struct {
 	unsigned index;
 	const np_node *node; /* the same after completion, when NICs have addresses; may be NULL */
 	gboolean completed;  /* addresses of all nodes are known */
+	gboolean written;    /* result in the lab file's language: sensitive variables stay, ${ is $${ */
+	gboolean *sensitive; /* set when a sensitive variable was used; may be NULL */
 	gboolean late;       /* not completed, but the text is only checked: addresses count as known */
 } np_scope;
 
 /* What is wrong with a value. */
 typedef struct {
+	np_code code;
 	char *message, *hint; /* owned; hint may be NULL */
 	gsize at, length;     /* bytes of the text that are meant */
 } np_problem;

@@ -24,36 +24,54 @@ static char *folder_find(const np_load_options *options)
 	return g_canonicalize_filename(folder, NULL);
 }
 
-static np_lab *document_load(const np_doc *doc, const np_load_options *options, np_diags *diags)
+static np_lab *document_load(const np_doc *doc, const np_load_options *options, np_diags *diags, np_origin *origin)
 {
-	g_autoptr(np_lab) lab = np_lab_decode(doc, options, diags);
+	g_autoptr(np_lab) lab = np_lab_decode(doc, options, diags, origin);
 	if (lab->name == NULL && diags->errors > 0 && !np_object_has(&np_lab_kind, &lab->base, "version"))
 		return NULL; /* not a mapping, or not of this version: more messages would only confuse */
 	lab->file = g_strdup(options->file ? options->file : "-");
 	lab->folder = folder_find(options);
 	np_lab_complete(lab, diags);
-	np_lab_check(lab, diags);
+	np_lab_check(lab, diags, origin);
 	return diags->errors > 0 ? NULL : g_steal_pointer(&lab);
 }
 
-np_lab *np_lab_parse(const char *text, gsize length, const np_load_options *options, np_diags **ret_diags)
+/* Takes the text. */
+static np_lab *text_load(char *text, gsize length, const np_load_options *options, np_diags **ret_diags)
 {
 	static const np_load_options none;
 	const np_load_options *o = options ? options : &none;
 	const char *file = o->file == NULL || strcmp(o->file, "-") == 0 ? "<stdin>" : o->file;
 	g_autoptr(np_diags) diags = np_diags_new(file);
+	gsize skip = length >= 3 && memcmp(text, BOM, 3) == 0 ? 3 : 0;
 	np_lab *lab = NULL;
-	if (length >= 3 && memcmp(text, BOM, 3) == 0) {
-		text += 3;
-		length -= 3;
-	}
-	diags->text = g_utf8_make_valid(text, (gssize)length);
-	g_autoptr(np_doc) doc = np_doc_parse(text, length, diags);
+	np_origin origin = {0};
+	memmove(text, text + skip, length + 1 - skip);
+	g_autoptr(np_doc) doc = np_doc_parse(text, length - skip, diags);
+	diags->strict = o->strict != FALSE;
+	if (g_utf8_validate_len(text, length - skip, NULL))
+		diags->text = text;
+	else
+		diags->text = g_utf8_make_valid(text, (gssize)(length - skip));
+	if (diags->text != text)
+		g_free(text);
+	diags->annotate = np_origin_annotate;
+	diags->annotate_data = &origin;
+	origin.doc = doc;
 	if (doc != NULL)
-		lab = document_load(doc, o, diags);
+		lab = document_load(doc, o, diags, &origin);
+	diags->annotate = NULL;
 	if (ret_diags != NULL)
 		*ret_diags = g_steal_pointer(&diags);
 	return lab;
+}
+
+np_lab *np_lab_parse(const char *text, gsize length, const np_load_options *options, np_diags **ret_diags)
+{
+	g_autofree char *copy = g_malloc(length + 1);
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return text_load(g_steal_pointer(&copy), length, options, ret_diags);
 }
 
 /* Reads to the end, but not without end: the file may be /dev/zero. */
@@ -96,6 +114,6 @@ np_lab *np_lab_load(const char *file, const np_load_options *options, np_diags *
 	o.file = o.file ? o.file : file;
 	if (ret_diags != NULL)
 		*ret_diags = NULL;
-	g_autofree char *text = file_read(file, &length, error);
-	return text ? np_lab_parse(text, length, &o, ret_diags) : NULL;
+	char *text = file_read(file, &length, error);
+	return text ? text_load(text, length, &o, ret_diags) : NULL;
 }

@@ -3,10 +3,22 @@
 #pragma once
 #include "lab/model.h"
 
+/* A file of variables: a YAML mapping from names to values. */
 typedef struct {
-	const char *file;             /* for messages; "-" is standard input */
-	const char *folder;           /* base of relative file names; NULL: the file's own */
-	const char *const *variables; /* "NAME=VALUE", NULL-terminated, or NULL */
+	const char *file; /* name for messages */
+	const char *text;
+	gsize length;
+} np_var_file;
+
+typedef struct {
+	const char *file;               /* for messages; "-" is standard input */
+	const char *folder;             /* base of relative file names; NULL: the file's own */
+	const char *const *variables;   /* "NAME=VALUE", NULL-terminated, or NULL: --var */
+	const char *const *environment; /* the same from NESTPLAN_VAR_NAME; names that the lab has not are ignored */
+	const np_var_file *var_files;   /* --var-file, the last of them goes first; or NULL */
+	gsize n_var_files;
+	gboolean strict;      /* warnings are errors */
+	gboolean check_files; /* np_lab_load looks at images and other files that the lab names, too */
 } np_load_options;
 
 /* Reads `text` (length bytes). All problems are in *diags (never NULL on return when given; caller frees).

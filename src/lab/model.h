@@ -23,6 +23,7 @@ typedef enum { NP_BUS_VIRTIO, NP_BUS_SCSI, NP_BUS_SATA } np_bus;
 typedef enum { NP_CACHE_DEFAULT, NP_CACHE_NONE, NP_CACHE_WRITEBACK, NP_CACHE_WRITETHROUGH, NP_CACHE_UNSAFE } np_cache;
 typedef enum { NP_WAIT_AUTO, NP_WAIT_NONE, NP_WAIT_BOOT, NP_WAIT_SSH, NP_WAIT_HYPERVISOR } np_wait;
 typedef enum { NP_NESTING_ENABLE, NP_NESTING_REQUIRE, NP_NESTING_IGNORE } np_nesting;
+typedef enum { NP_GIVEN_DEFAULT, NP_GIVEN_OPTION, NP_GIVEN_FILE, NP_GIVEN_ENVIRONMENT } np_given;
 typedef enum { NP_FORMAT_AUTO, NP_FORMAT_QCOW2, NP_FORMAT_RAW } np_format;
 
 extern const char *const np_accel_names[], *const np_cpu_mode_names[], *const np_policy_names[], *const np_net_mode_names[],
@@ -170,6 +171,8 @@ typedef struct {
 	char *description;
 	gboolean sensitive;
 	char *value; /* after --var: the effective text */
+	int given;       /* np_given: by what */
+	np_pos given_at; /* its default's or its place in a file of variables; line 0: none */
 } np_variable;
 
 struct np_lab {
@@ -183,6 +186,7 @@ struct np_lab {
 	np_site site;     /* level 0 */
 	char *file;       /* as given; "-" for standard input */
 	char *folder;     /* absolute folder of the file */
+	GHashTable *written; /* member of an object, or string of a list → its text with sensitive variables in place; or NULL */
 };
 
 extern const np_kind np_lab_kind, np_host_kind, np_access_kind, np_image_kind, np_variable_kind, np_network_kind, np_node_kind,

@@ -135,6 +135,7 @@ static void lab_clear(gpointer object)
 	g_clear_pointer(&lab->site.storage, g_free);
 	g_clear_pointer(&lab->file, g_free);
 	g_clear_pointer(&lab->folder, g_free);
+	g_clear_pointer(&lab->written, g_hash_table_unref);
 }
 
 const np_kind np_lab_kind = {
