@@ -19,6 +19,12 @@ static void source_free(gpointer data)
 	g_free(s);
 }
 
+static void lines_free(gpointer lines)
+{
+	if (lines != NULL)
+		g_array_unref(lines);
+}
+
 np_diags *np_diags_new(const char *file)
 {
 	np_diags *diags = g_new0(np_diags, 1);
@@ -26,6 +32,7 @@ np_diags *np_diags_new(const char *file)
 	diags->list = g_ptr_array_new();
 	diags->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	diags->sources = g_ptr_array_new_with_free_func(source_free);
+	diags->lines = g_ptr_array_new_with_free_func(lines_free);
 	diags->secrets = g_ptr_array_new_with_free_func(g_free);
 	return diags;
 }
@@ -54,6 +61,7 @@ void np_diags_free(np_diags *diags)
 	g_ptr_array_unref(diags->list);
 	g_hash_table_unref(diags->seen);
 	g_ptr_array_unref(diags->sources);
+	g_ptr_array_unref(diags->lines);
 	g_ptr_array_unref(diags->secrets);
 	g_free(diags->file);
 	g_free(diags->text);
@@ -84,6 +92,59 @@ const char *np_diags_text(const np_diags *diags, np_pos pos)
 {
 	const source *s = source_find(diags, pos);
 	return s ? s->text : diags->text;
+}
+
+/* End of a line; YAML breaks lines at more than \n. *ret_length is the break's, 0 at the end of the text. */
+static const char *line_end(const char *text, gsize *ret_length)
+{
+	const char *c = text;
+	for (;; c++) {
+		c += strcspn(c, "\n\r\xc2\xe2");
+		if (*c == '\0' || *c == '\n')
+			*ret_length = *c == '\n';
+		else if (*c == '\r')
+			*ret_length = c[1] == '\n' ? 2 : 1;
+		else if (strncmp(c, "\xc2\x85", 2) == 0)
+			*ret_length = 2;
+		else if (strncmp(c, "\xe2\x80\xa8", 3) == 0 || strncmp(c, "\xe2\x80\xa9", 3) == 0)
+			*ret_length = 3;
+		else
+			continue;
+		return c;
+	}
+}
+
+/* Starts of the lines of a text, so that many diagnostics of a long file do not search it each. */
+static GArray *lines_index(const char *text)
+{
+	GArray *lines = g_array_new(FALSE, FALSE, sizeof(const char *));
+	gsize length = 1;
+	while (text != NULL && length > 0) {
+		g_array_append_val(lines, text);
+		text = line_end(text, &length);
+		text += length;
+	}
+	return lines;
+}
+
+const char *np_diags_line(np_diags *diags, np_pos pos, gsize *ret_length)
+{
+	if (diags->lines->len <= pos.source)
+		g_ptr_array_set_size(diags->lines, pos.source + 1);
+	GArray *lines = diags->lines->pdata[pos.source];
+	if (lines == NULL)
+		diags->lines->pdata[pos.source] = lines = lines_index(np_diags_text(diags, pos));
+	if (pos.line == 0 || pos.line > lines->len)
+		return NULL;
+	gsize length;
+	const char *line = g_array_index(lines, const char *, pos.line - 1);
+	*ret_length = (gsize)(line_end(line, &length) - line);
+	return line;
+}
+
+bool np_diags_full(const np_diags *diags)
+{
+	return diags->list->len >= SHOWN_MAX;
 }
 
 void np_diags_secret(np_diags *diags, const char *text)
@@ -190,7 +251,7 @@ void np_diags_add(np_diags *diags, unsigned code, np_severity severity, np_pos p
 		diags->errors++;
 	else
 		diags->warnings++;
-	if (diags->list->len >= SHOWN_MAX)
+	if (np_diags_full(diags))
 		return;
 	np_diag *diag = g_new0(np_diag, 1);
 	diag->severity = severity;
@@ -214,6 +275,12 @@ static int diag_compare(gconstpointer a, gconstpointer b)
 	if (x->pos.col != y->pos.col)
 		return x->pos.col < y->pos.col ? -1 : 1;
 	return strcmp(x->message, y->message);
+}
+
+bool np_diags_told(np_diags *diags, unsigned code, np_pos pos)
+{
+	char *key = g_strdup_printf("%u:%u:%u#%u", pos.source, pos.line, pos.col, code);
+	return !g_hash_table_add(diags->seen, key);
 }
 
 void np_diags_sort(np_diags *diags)

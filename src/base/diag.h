@@ -37,6 +37,7 @@ struct np_diags {
 	GPtrArray *list; /* of np_diag*, owned, in order of arrival */
 	GHashTable *seen;
 	GPtrArray *sources; /* further files, see np_diags_source */
+	GPtrArray *lines;   /* of GArray*: starts of the lines of each source, made when needed */
 	GPtrArray *secrets; /* of char*: texts that are never shown, see np_diags_secret */
 	bool strict;        /* warnings count as errors */
 	unsigned errors;
@@ -57,6 +58,8 @@ void np_diags_add(np_diags *diags, unsigned code, np_severity severity, np_pos p
 #define np_diags_error(diags, code, pos, hint, ...) np_diags_add(diags, code, NP_SEVERITY_ERROR, pos, hint, __VA_ARGS__)
 #define np_diags_warning(diags, code, pos, hint, ...)                                                                  \
 	np_diags_add(diags, code, NP_SEVERITY_WARNING, pos, hint, __VA_ARGS__)
+/* False the first time for a code and place: what is written once is wrong once, whatever the words are. */
+bool np_diags_told(np_diags *diags, unsigned code, np_pos pos);
 /* Only for annotate: one more place. */
 void np_diag_note(np_diag *diag, np_pos pos, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
@@ -67,6 +70,10 @@ guint16 np_diags_source(np_diags *diags, const char *file, const char *text);
 const char *np_diags_file(const np_diags *diags, np_pos pos);
 /* Its text, NULL when unknown. Borrowed. */
 const char *np_diags_text(const np_diags *diags, np_pos pos);
+/* The line a place is in, NULL when unknown; *ret_length is without its break. Borrowed. */
+const char *np_diags_line(np_diags *diags, np_pos pos, gsize *ret_length);
+/* True when further diagnostics are only counted, so that nobody works out hints for them. */
+bool np_diags_full(const np_diags *diags);
 /* From now on no message, hint, note or source line shows the text. */
 void np_diags_secret(np_diags *diags, const char *text);
 /* As np_diags_add keeps texts: printable, and without secrets. Caller frees. */

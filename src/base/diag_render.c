@@ -8,48 +8,13 @@
 
 typedef struct {
 	np_diags *diags;
-	GPtrArray *lines; /* of GArray* of const char*: starts of the lines of each source, made when needed */
 	const char *reset, *bold, *cyan;
 } painter;
-
-/* End of a line; YAML breaks lines at more than \n. *ret_length is the break's, 0 at the end of the text. */
-static const char *line_end(const char *text, gsize *ret_length)
-{
-	const char *c = text;
-	for (;; c++) {
-		c += strcspn(c, "\n\r\xc2\xe2");
-		if (*c == '\0' || *c == '\n')
-			*ret_length = *c == '\n';
-		else if (*c == '\r')
-			*ret_length = c[1] == '\n' ? 2 : 1;
-		else if (strncmp(c, "\xc2\x85", 2) == 0)
-			*ret_length = 2;
-		else if (strncmp(c, "\xe2\x80\xa8", 3) == 0 || strncmp(c, "\xe2\x80\xa9", 3) == 0)
-			*ret_length = 3;
-		else
-			continue;
-		return c;
-	}
-}
-
-/* Starts of the lines of a text, so that many diagnostics of a long file do not search it each. */
-static GArray *lines_index(const char *text)
-{
-	GArray *lines = g_array_new(FALSE, FALSE, sizeof(const char *));
-	gsize length = 1;
-	while (text != NULL && length > 0) {
-		g_array_append_val(lines, text);
-		text = line_end(text, &length);
-		text += length;
-	}
-	return lines;
-}
 
 /* One source line as it is shown: the characters from `skip` on, and where the caret comes. */
 static void source_render(GString *out, const char *line, np_pos pos, const char *mark, const char *reset)
 {
-	gsize break_length;
-	const char *end = line_end(line, &break_length);
+	const char *end = line + strlen(line);
 	guint32 col = MAX(pos.col, 1) - 1, skip = 0;
 	if (col > WINDOW / 2 && g_utf8_strlen(line, end - line) > WINDOW)
 		skip = col - WINDOW / 2;
@@ -79,15 +44,10 @@ static void source_render(GString *out, const char *line, np_pos pos, const char
 /* The line a place is in, with secrets starred; NULL when it is not known. Caller frees. */
 static char *line_at(const painter *p, np_pos pos)
 {
-	GArray **lines = (GArray **)&p->lines->pdata[pos.source];
 	gsize length;
-	if (*lines == NULL)
-		*lines = lines_index(np_diags_text(p->diags, pos));
-	if (pos.line == 0 || pos.line > (*lines)->len)
-		return NULL;
-	const char *line = g_array_index(*lines, const char *, pos.line - 1);
-	g_autofree char *copy = g_strndup(line, (gsize)(line_end(line, &length) - line));
-	return np_diags_star(p->diags, copy);
+	const char *line = np_diags_line(p->diags, pos, &length);
+	g_autofree char *copy = line ? g_strndup(line, length) : NULL;
+	return copy ? np_diags_star(p->diags, copy) : NULL;
 }
 
 static void place_render(const painter *p, GString *out, np_pos pos)
@@ -135,18 +95,10 @@ static void diag_render(const painter *p, GString *out, const np_diag *diag, boo
 		note_render(p, out, diag->notes->pdata[i]);
 }
 
-static void lines_free(gpointer lines)
-{
-	if (lines != NULL)
-		g_array_unref(lines);
-}
-
 char *np_diags_render(np_diags *diags, bool colour)
 {
-	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(lines_free);
 	g_autoptr(GString) out = g_string_new(NULL);
-	painter p = {diags, lines, colour ? "\033[0m" : "", colour ? "\033[1m" : "", colour ? "\033[36m" : ""};
-	g_ptr_array_set_size(lines, (int)diags->sources->len + 1);
+	painter p = {diags, colour ? "\033[0m" : "", colour ? "\033[1m" : "", colour ? "\033[36m" : ""};
 	np_diags_sort(diags);
 	for (guint i = 0; i < diags->list->len; i++)
 		diag_render(&p, out, diags->list->pdata[i], colour);

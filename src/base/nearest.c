@@ -3,7 +3,8 @@
 
 #include "base/diag.h"
 
-#define WORD_MAX 64
+#define WORD_MAX       64
+#define CANDIDATES_MAX 500 /* a hint is not worth more work */
 
 /* Edit distance where swapping two neighbours counts as one. */
 static unsigned word_distance(const char *a, size_t n, const char *b, size_t m)
@@ -29,7 +30,7 @@ const char *np_nearest(const char *word, const char *const *candidates)
 	size_t length = strlen(word);
 	const char *nearest = NULL;
 	unsigned best = (unsigned)(length + 2) / 3 + 1;
-	for (; length <= WORD_MAX && *candidates != NULL; candidates++) {
+	for (unsigned i = 0; length <= WORD_MAX && *candidates != NULL && i < CANDIDATES_MAX; candidates++, i++) {
 		size_t other = strlen(*candidates);
 		if (other > WORD_MAX)
 			continue;

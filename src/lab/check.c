@@ -94,6 +94,7 @@ void np_lab_check(np_lab *lab, np_diags *diags, np_origin *origin)
 	for (guint i = 0; i < lab->images->len; i++)
 		image_check(&c, lab->images->pdata[i]);
 	np_check_networks(&c);
+	np_check_overlaps(&c);
 	np_check_nodes(&c);
 	/* Addresses that other mistakes kept from being derived would be reported as missing. */
 	if (diags->errors == 0)

@@ -8,6 +8,9 @@
 /* `origin` learns of which node each message is. */
 void np_lab_check(np_lab *lab, np_diags *diags, np_origin *origin);
 
+/* The files that the lab names. */
+void np_lab_check_files(np_lab *lab, np_diags *diags, np_origin *origin);
+
 /* The rest is between check*.c. */
 
 typedef struct {
@@ -28,3 +31,6 @@ char *np_check_hint(const GPtrArray *map, const char *name, const char *otherwis
 
 void np_check_networks(np_checker *c);
 void np_check_nodes(np_checker *c);
+void np_check_overlaps(np_checker *c);
+/* What the nodes inside one need of it. */
+void np_check_capacity(np_checker *c, const np_node *node);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "base/units.h"
 #include "lab/check.h"
+
+#define NAME_MAX_LENGTH 31 /* as NP_PATTERN_NAME says */
 
 static gboolean has(const np_node *node, const char *field)
 {
@@ -19,10 +20,11 @@ static void needs_check(np_checker *c, const np_node *node)
 	static const char *const needed[] = {"image", "memory", "vcpus", NULL};
 	for (unsigned i = 0; needed[i] != NULL; i++) {
 		np_pos pos = node->base.pos;
-		if (has(node, needed[i]))
+		/* One place, three messages: np_check_report would keep only the first. */
+		if (has(node, needed[i]) ||
+		    !g_hash_table_add(c->seen, g_strdup_printf("%u:%u:%s", pos.line, pos.col, needed[i])))
 			continue;
 		g_autofree char *hint = g_strdup_printf("set '%s' in the node, in its type or in defaults", needed[i]);
-		/* One place, three messages: np_check_report would keep only the first. */
 		np_diags_error(c->diags, NP_CODE_NODE_INCOMPLETE, pos, hint, "node '%s' has no %s", node->base.name,
 		               needed[i]);
 	}
@@ -116,32 +118,35 @@ static void file_check(np_checker *c, const np_file *file)
 	if (!source && !content)
 		np_check_error(c, NP_CODE_FILE_SOURCE, file->base.pos, "add one of them",
 		               "file '%s' has neither 'source' nor 'content'", path);
+	if (content && np_object_has(&np_file_kind, &file->base, "template") && !file->expand)
+		np_check_error(c, NP_CODE_TEMPLATE_CONTENT, np_object_at(&np_file_kind, &file->base, "template"),
+		               "write $${ where ${ is meant as it stands",
+		               "${…} in the content of file '%s' is always expanded", path);
 }
 
-/* What a site must have to be reached and to hold what it carries. */
+/* What a site must have to be reached. */
 static void carrier_check(np_checker *c, const np_node *node)
 {
-	guint64 sum = 0;
-	for (guint i = 0; i < node->site.nodes->len; i++) {
-		guint64 memory = ((const np_node *)node->site.nodes->pdata[i])->memory;
-		sum = sum > G_MAXUINT64 - memory ? G_MAXUINT64 : sum + memory;
-	}
-	if (node->site.nodes->len > 0 && node->nics->len == 0)
-		np_check_error(c, NP_CODE_SITE_UNREACHABLE, node->base.pos,
-		               "add 'nics' with a network that has a range",
-		               "node '%s' carries nodes, but has no NIC to reach its hypervisor by", node->base.name);
-	else if (node->site.nodes->len > 0 && np_node_access_nic(node) == NULL && c->diags->errors == 0)
-		np_check_error(
-		        c, NP_CODE_SITE_UNREACHABLE, node->base.pos, "put one NIC on a network that has a range",
-		        "node '%s' carries nodes, but none of its NICs has an address to reach its hypervisor by",
-		        node->base.name);
-	if (node->memory == 0 || sum <= node->memory)
+	if (!np_node_is_site(node))
 		return;
-	g_autofree char *needed = np_size_human(sum);
-	g_autofree char *there = np_size_human(node->memory);
-	np_check_report(c, NP_CODE_MEMORY_OVER, NP_SEVERITY_WARNING, at(node, "memory"), NULL,
-	                "the nodes inside '%s' have %s of memory together, more than its own %s", node->address, needed,
-	                there);
+	const char *what = node->site.nodes->len > 0 ? "nodes" : "networks";
+	if (node->nics->len == 0)
+		np_check_error(
+		        c, NP_CODE_SITE_UNREACHABLE, node->base.pos, "add 'nics' with a network that has a range",
+		        "node '%s' carries %s, but has no NIC to reach its hypervisor by", node->base.name, what);
+	else if (np_node_access_nic(node) == NULL && c->diags->errors == 0)
+		np_check_error(c, NP_CODE_SITE_UNREACHABLE, node->base.pos, "put one NIC on a network that has a range",
+		               "node '%s' carries %s, but none of its NICs has an address to reach its hypervisor by",
+		               node->base.name, what);
+	for (guint i = 0; i < node->cpu.features->len; i++) {
+		const np_feature *feature = node->cpu.features->pdata[i];
+		gboolean is_nesting = strcmp(feature->base.name, "vmx") == 0 || strcmp(feature->base.name, "svm") == 0;
+		gboolean is_off = feature->policy == NP_POLICY_DISABLE || feature->policy == NP_POLICY_FORBID;
+		if (is_nesting && is_off && node->site.nodes->len > 0)
+			np_check_error(c, NP_CODE_CPU_NESTING, np_object_at(&np_feature_kind, &feature->base, "policy"),
+			               "remove it, or write require", "node '%s' carries nodes, but its CPU has no %s",
+			               node->base.name, feature->base.name);
+	}
 }
 
 static void ready_check(np_checker *c, const np_node *node)
@@ -164,6 +169,7 @@ static void node_check(np_node *node, gpointer data)
 	for (guint i = 0; i < node->inject.files->len; i++)
 		file_check(data, node->inject.files->pdata[i]);
 	carrier_check(data, node);
+	np_check_capacity(data, node);
 	ready_check(data, node);
 }
 
@@ -182,6 +188,10 @@ static void names_check(np_checker *c, const np_site *site)
 			               "with count, NAME stands for NAME-1, NAME-2, …",
 			               "node '%s' is there twice; the other is in line %u", node->base.name,
 			               other->base.pos.line);
+		if (strlen(node->base.name) > NAME_MAX_LENGTH)
+			np_check_error(c, NP_CODE_NODE_NAME_LONG, node->base.pos, "make the name shorter",
+			               "with its number the node's name '%s' has more than %d characters",
+			               node->base.name, NAME_MAX_LENGTH);
 		names_check(c, &node->site);
 	}
 }

@@ -7,7 +7,7 @@
 #include "lab/tables.h"
 #include "lab/walk.h"
 
-#define ENTRIES_MAX 10000 /* maps are searched one by one */
+#define ENTRIES_MAX 200000
 
 char *np_label_format(const np_label *label)
 {
@@ -33,6 +33,8 @@ gboolean np_decode_key(np_decoder *d, const np_kind *kind, const np_doc_node *ke
 
 static void unknown_key_report(np_decoder *d, const np_label *label, const np_kind *kind, const np_doc_node *key)
 {
+	if (np_diags_told(d->diags, NP_CODE_KEY_UNKNOWN, key->pos))
+		return;
 	const char *names[65] = {NULL};
 	for (unsigned i = 0, n = 0; i < kind->n_fields && i < 64; i++)
 		if (!label->is_template || (kind->fields[i].flags & NP_FIELD_OWN) == 0)
@@ -59,60 +61,86 @@ static gboolean is_structure(np_field_type type)
 	}
 }
 
-/* One entry of a map; `value` NULL: a name alone. */
-static void entry_decode(np_decoder *d, const np_field *field, GPtrArray *map, const np_doc_node *key,
-                         const np_doc_node *value)
+/* A map that is being filled. */
+typedef struct {
+	const np_field *field;
+	GPtrArray *objects;
+	GHashTable *index; /* name → object; NULL while there are few */
+} map_filler;
+
+static np_object *filler_find(const map_filler *m, const char *name)
 {
-	np_label label = {field->of->name, key->text, FALSE};
-	if (!np_decode_key(d, field->of, key) || !np_decode_account(d, strlen(key->text), key->pos))
+	return m->index ? g_hash_table_lookup(m->index, name) : np_map_find(m->objects, name);
+}
+
+static np_object *filler_add(map_filler *m, const char *name)
+{
+	np_object *object = np_object_new(m->field->of, name);
+	g_ptr_array_add(m->objects, object);
+	if (m->index != NULL)
+		g_hash_table_insert(m->index, object->name, object);
+	return object;
+}
+
+/* One entry of a map; `value` NULL: a name alone. */
+static void entry_decode(np_decoder *d, map_filler *m, const np_doc_node *key, const np_doc_node *value)
+{
+	const np_kind *kind = m->field->of;
+	np_label label = {kind->name, key->text, FALSE};
+	if (!np_decode_key(d, kind, key) || !np_decode_account(d, kind->size, key->pos))
 		return;
-	np_object *object = np_map_find(map, key->text);
-	if (object == NULL) {
-		object = np_object_new(field->of, key->text);
-		g_ptr_array_add(map, object);
-	}
+	np_object *object = filler_find(m, key->text);
+	if (object == NULL)
+		object = filler_add(m, key->text);
 	object->pos = key->pos;
-	gboolean empty = value == NULL || (np_doc_is_null(value) && !np_kind_has_required(field->of));
+	gboolean empty = value == NULL || (np_doc_is_null(value) && !np_kind_has_required(kind));
 	if (!empty)
-		np_decode_object(d, &label, field->of, object, value);
+		np_decode_object(d, &label, kind, object, value);
+}
+
+static void names_decode(np_decoder *d, const np_label *label, map_filler *m, const np_doc_node *value)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autofree char *where = np_label_format(label);
+	for (guint32 i = 0; i < value->list->n && !d->stopped; i++) {
+		const np_doc_node *item = value->list->items[i];
+		if (item->type != NP_DOC_SCALAR)
+			np_diags_error(d->diags, NP_CODE_KIND, item->pos,
+			               "write a mapping, NAME: {…}, where one needs details",
+			               "'%s' of %s must be a list of names", m->field->name, where);
+		else if (!g_hash_table_add(seen, (gpointer)item->text))
+			np_diags_error(d->diags, NP_CODE_NAME_TWICE, item->pos, "remove one of them",
+			               "%s '%s' is there twice", m->field->of->name, item->text);
+		else
+			entry_decode(d, m, item, NULL);
+	}
 }
 
 static void map_decode(np_decoder *d, const np_label *label, const np_field *field, gpointer object,
                        const np_doc_node *value)
 {
-	GPtrArray *map = NP_MEMBER(GPtrArray *, object, field);
+	map_filler m = {field, NP_MEMBER(GPtrArray *, object, field), NULL};
+	g_autoptr(GHashTable) index = NULL;
 	if (value->type != NP_DOC_SCALAR && value->list->n > ENTRIES_MAX) {
 		np_diags_error(d->diags, NP_CODE_LAB_TOO_LARGE, value->pos, NULL, "'%s' has more than %d entries",
 		               field->name, ENTRIES_MAX);
 		return;
 	}
+	if (value->type != NP_DOC_SCALAR && value->list->n > NP_INDEX_MIN) {
+		m.index = index = g_hash_table_new(g_str_hash, g_str_equal);
+		for (guint i = 0; i < m.objects->len; i++)
+			g_hash_table_insert(index, ((np_object *)m.objects->pdata[i])->name, m.objects->pdata[i]);
+	}
 	if (value->type == NP_DOC_MAP) {
 		for (guint32 i = 0; i < value->list->n && !d->stopped; i++)
-			entry_decode(d, field, map, value->list->items[2 * i], value->list->items[2 * i + 1]);
-		return;
-	}
-	g_autofree char *where = np_label_format(label);
-	if (value->type != NP_DOC_LIST || !field->of->names_list) {
+			entry_decode(d, &m, value->list->items[2 * i], value->list->items[2 * i + 1]);
+	} else if (value->type == NP_DOC_LIST && field->of->names_list) {
+		names_decode(d, label, &m, value);
+	} else {
+		g_autofree char *where = np_label_format(label);
 		np_diags_error(d->diags, NP_CODE_KIND, value->pos, NULL,
 		               "'%s' of %s must be a mapping with one key for each %s", field->name, where,
 		               field->of->name);
-		return;
-	}
-	for (guint32 i = 0; i < value->list->n && !d->stopped; i++) {
-		const np_doc_node *item = value->list->items[i];
-		gboolean twice = FALSE;
-		for (guint32 k = 0; k < i && item->type == NP_DOC_SCALAR && !twice; k++)
-			twice = value->list->items[k]->type == NP_DOC_SCALAR &&
-			        strcmp(value->list->items[k]->text, item->text) == 0;
-		if (item->type != NP_DOC_SCALAR)
-			np_diags_error(d->diags, NP_CODE_KIND, item->pos,
-			               "write a mapping, NAME: {…}, where one needs details",
-			               "'%s' of %s must be a list of names", field->name, where);
-		else if (twice)
-			np_diags_error(d->diags, NP_CODE_NAME_TWICE, item->pos, NULL, "%s '%s' is there twice",
-			               field->of->name, item->text);
-		else
-			entry_decode(d, field, map, item, NULL);
 	}
 }
 
@@ -134,6 +162,11 @@ static void list_decode(np_decoder *d, const np_label *label, const np_field *fi
 	g_ptr_array_set_size(list, 0);
 	for (guint32 i = 0; i < value->list->n && !d->stopped; i++) {
 		np_label item_label = {field->of->name, NULL, FALSE};
+		if (value->list->items[i]->type != NP_DOC_MAP) {
+			np_diags_error(d->diags, NP_CODE_KIND, value->list->items[i]->pos, NULL, "%s must be a mapping",
+			               field->of->name);
+			continue;
+		}
 		np_object *item = np_object_new(field->of, NULL);
 		item->pos = value->list->items[i]->pos;
 		g_ptr_array_add(list, item);
@@ -257,6 +290,8 @@ np_lab *np_lab_decode(const np_doc *doc, const np_load_options *options, np_diag
 	if (nodes != NULL)
 		np_decode_nodes(&d, nodes);
 	np_decode_templates(&d);
+	if (d.stopped)
+		return NULL;
 	lab->base.name = g_strdup(lab->name);
 	return g_steal_pointer(&lab);
 }

@@ -6,7 +6,7 @@
 #include "lab/lab.h"
 #include "lab/origin.h"
 
-/* Never NULL; what is wrong is in diags, and what could be read is in the lab. Nodes have name, index, level and
+/* What is wrong is in diags, and what could be read is in the lab; NULL when that is too much. Nodes have name, index, level and
  * address. */
 np_lab *np_lab_decode(const np_doc *doc, const np_load_options *options, np_diags *diags, np_origin *origin);
 
@@ -20,7 +20,7 @@ typedef struct {
 	GHashTable *used_types;              /* names */
 	GHashTable *regexes;                 /* pattern → GRegex */
 	guint64 values, bytes, nodes;        /* what was stored so far */
-	np_origin *origin; /* what diagnostics are about */
+	np_origin *origin;                   /* what diagnostics are about */
 	gboolean stopped;                    /* a limit was reached */
 } np_decoder;
 

@@ -6,7 +6,7 @@
 #include "lab/decode.h"
 
 #define LEVELS_MAX 64
-#define NODES_MAX  50000
+#define NODES_MAX  200000
 
 /* The types a piece of the file was reached through, innermost first. */
 typedef struct origin origin;
@@ -132,7 +132,7 @@ static gboolean type_find(np_decoder *d, group *g, const char *name, const np_do
 	}
 	if (doc == NULL) {
 		g_autoptr(GPtrArray) names = g_ptr_array_new();
-		const char *nearest = np_nearest(name, map_keys(d->types, names));
+		const char *nearest = np_diags_full(d->diags) ? NULL : np_nearest(name, map_keys(d->types, names));
 		g_autofree char *hint = nearest ? g_strdup_printf("did you mean '%s'?", nearest) : NULL;
 		np_diags_error(d->diags, NP_CODE_TYPE_UNKNOWN, value->pos,
 		               hint ? hint : "declare it in the section 'types'", "there is no type '%s'", name);

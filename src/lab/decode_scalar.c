@@ -6,6 +6,7 @@
 #include "lab/walk.h"
 
 #define VALUES_MAX 5000000
+#define PART_LINES 1000 /* as far is a part of a long text searched */
 #define BYTES_MAX  (256 * 1024 * 1024)
 
 gboolean np_decode_account(np_decoder *d, gsize bytes, np_pos pos)
@@ -38,18 +39,21 @@ gboolean np_decode_matches(np_decoder *d, const char *pattern, const char *text)
 }
 
 /* Where a piece of a scalar of several lines stands: the next place in the file that reads like it. */
-static np_pos part_search(const char *source, np_pos pos, const char *part, gsize length)
+static np_pos part_search(np_diags *diags, np_pos pos, const char *part, gsize length)
 {
 	g_autofree char *wanted = g_strndup(part, MIN(length, strcspn(part, "\n")));
-	guint32 line = 1;
-	for (const char *c = source; c != NULL && *c != '\0'; line++) {
-		gsize end = strcspn(c, "\n");
-		const char *found = line > pos.line ? g_strstr_len(c, (gssize)end, wanted) : NULL;
-		if (found != NULL)
-			return (np_pos){.line = line,
-			                .col = (guint32)g_utf8_strlen(c, found - c) + 1,
-			                .len = (guint16)MIN(g_utf8_strlen(wanted, -1), G_MAXUINT16)};
-		c += end + (c[end] != '\0');
+	np_pos at = {.line = pos.line + 1, .source = pos.source};
+	for (; at.line < pos.line + PART_LINES && !np_diags_full(diags); at.line++) {
+		gsize end;
+		const char *line = np_diags_line(diags, at, &end);
+		const char *found = line ? g_strstr_len(line, (gssize)end, wanted) : NULL;
+		if (line == NULL)
+			break;
+		if (found == NULL)
+			continue;
+		at.col = (guint32)g_utf8_strlen(line, found - line) + 1;
+		at.len = (guint16)MIN(g_utf8_strlen(wanted, -1), G_MAXUINT16);
+		return at;
 	}
 	return pos;
 }
@@ -61,7 +65,7 @@ static np_pos part_pos(const np_decoder *d, const np_doc_node *value, gsize at, 
 	glong chars = g_utf8_strlen(value->text, -1);
 	guint32 quote = value->style == NP_DOC_QUOTED;
 	if (value->style == NP_DOC_BLOCK)
-		return part_search(d->diags->text, pos, value->text + at, length);
+		return part_search(d->diags, pos, value->text + at, length);
 	if (chars + 2 * quote != pos.len)
 		return pos;
 	pos.col += quote + (guint32)g_utf8_strlen(value->text, (gssize)at);
@@ -111,6 +115,8 @@ static gboolean scalar_expect(np_decoder *d, const np_label *label, const np_fie
 {
 	if (value->type == NP_DOC_SCALAR && !np_doc_is_null(value))
 		return TRUE;
+	if (np_diags_told(d->diags, NP_CODE_NO_VALUE, value->pos))
+		return FALSE;
 	g_autofree char *where = np_label_format(label);
 	if (value->type != NP_DOC_SCALAR)
 		np_diags_error(d->diags, NP_CODE_KIND, value->pos, NULL, "'%s' of %s must be %s, not a %s", field->name,
@@ -125,6 +131,8 @@ static void value_report(np_decoder *d, const np_label *label, const np_field *f
                          const char *text, const np_problem *problem)
 {
 	g_autofree char *where = np_label_format(label);
+	if (np_diags_told(d->diags, problem->code, value->pos))
+		return;
 	g_autofree char *start = g_utf8_strlen(text, -1) > 60 ? g_utf8_substring(text, 0, 60) : NULL;
 	np_diags_error(d->diags, problem->code, value->pos, problem->hint, "%s '%s%s' of %s is not valid: %s",
 	               field->name, start ? start : text, start ? "…" : "", where, problem->message);
@@ -190,6 +198,34 @@ static void written_keep(np_decoder *d, gpointer member, expansion *e)
 	g_hash_table_insert(d->lab->written, member, g_steal_pointer(&e->written));
 }
 
+/* True when a relative path climbs out of the folder it starts in. */
+static gboolean path_leaves(const char *path)
+{
+	int depth = 0;
+	if (path[0] == '/' || path[0] == '~' || np_path_is_other(path))
+		return FALSE;
+	for (const char *c = path; *c != '\0';) {
+		size_t length = strcspn(c, "/");
+		if (length == 2 && strncmp(c, "..", 2) == 0)
+			depth--;
+		else if (length > 0 && !(length == 1 && *c == '.'))
+			depth++;
+		if (depth < 0)
+			return TRUE;
+		c += length + (c[length] == '/');
+	}
+	return FALSE;
+}
+
+static void path_check(np_decoder *d, const np_field *field, const np_doc_node *value, const expansion *e)
+{
+	if ((field->flags & NP_FIELD_PATH) != 0 && path_leaves(e->text))
+		np_diags_error(d->diags, NP_CODE_PATH_OUTSIDE, value->pos,
+		               "put the file into the lab's folder, or write an absolute path",
+		               "the path '%s' leaves the folder of the lab file",
+		               e->sensitive ? "(sensitive)" : e->text);
+}
+
 gboolean np_decode_scalar(np_decoder *d, const np_label *label, const np_field *field, gpointer object,
                           const np_doc_node *value)
 {
@@ -208,6 +244,7 @@ gboolean np_decode_scalar(np_decoder *d, const np_label *label, const np_field *
 		pattern_report(d, label, field, value, &e);
 		return FALSE;
 	}
+	path_check(d, field, value, &e);
 	written_keep(d, np_field_member(field, object), &e);
 	return TRUE;
 }
@@ -223,6 +260,7 @@ static void string_decode(np_decoder *d, const np_label *label, const np_field *
 		return;
 	if (!np_decode_matches(d, field->pattern, e.text))
 		pattern_report(d, label, field, item, &e);
+	path_check(d, field, item, &e);
 	char *text = g_steal_pointer(&e.text);
 	g_ptr_array_add(strings, text);
 	written_keep(d, text, &e);

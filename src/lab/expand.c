@@ -148,6 +148,13 @@ static void text_escape(GString *out, const char *text)
 	g_string_append(out, text);
 }
 
+char *np_text_escape(const char *text)
+{
+	GString *out = g_string_new(NULL);
+	text_escape(out, text);
+	return g_string_free(out, FALSE);
+}
+
 static gboolean is_sensitive(const np_lab *lab, const char *name)
 {
 	const np_variable *variable = g_str_has_prefix(name, "var.") ? np_map_find(lab->variables, name + 4) : NULL;

@@ -24,6 +24,8 @@ typedef struct {
 void np_problem_clear(np_problem *problem);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_problem, np_problem_clear)
 
+/* The text so that reading it as a string of the lab file gives it back: ${ is $${. Caller frees. */
+char *np_text_escape(const char *text);
 gboolean np_text_has_expression(const char *text);
 /* The text with all ${…} replaced, NULL with *problem filled in. Caller frees. */
 char *np_text_expand(const np_scope *scope, const char *text, np_problem *problem);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -12,7 +13,7 @@
 #include "lab/decode.h"
 
 #define BOM      "\xef\xbb\xbf"
-#define READ_MAX (65 * 1024 * 1024) /* beyond what np_doc_parse accepts, so that it gives the reason */
+#define READ_MAX (49 * 1024 * 1024) /* beyond what np_doc_parse accepts, so that it gives the reason */
 
 static char *folder_find(const np_load_options *options)
 {
@@ -27,12 +28,16 @@ static char *folder_find(const np_load_options *options)
 static np_lab *document_load(const np_doc *doc, const np_load_options *options, np_diags *diags, np_origin *origin)
 {
 	g_autoptr(np_lab) lab = np_lab_decode(doc, options, diags, origin);
+	if (lab == NULL)
+		return NULL;
 	if (lab->name == NULL && diags->errors > 0 && !np_object_has(&np_lab_kind, &lab->base, "version"))
 		return NULL; /* not a mapping, or not of this version: more messages would only confuse */
 	lab->file = g_strdup(options->file ? options->file : "-");
 	lab->folder = folder_find(options);
 	np_lab_complete(lab, diags);
 	np_lab_check(lab, diags, origin);
+	if (options->check_files)
+		np_lab_check_files(lab, diags, origin);
 	return diags->errors > 0 ? NULL : g_steal_pointer(&lab);
 }
 
@@ -90,21 +95,41 @@ static char *descriptor_read(int fd, gsize *ret_length)
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
+/* What cannot be a lab file; reading a pipe could wait for ever. */
+static gboolean file_check(const char *file, int fd, GError **error)
+{
+	struct stat info;
+	if (fstat(fd, &info) != 0)
+		return TRUE;
+	if (S_ISDIR(info.st_mode))
+		g_set_error(error, NP_ERROR, NP_ERROR_INVALID, "'%s' is a folder; name the lab file in it", file);
+	else if (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode))
+		g_set_error(error, NP_ERROR, NP_ERROR_INVALID,
+		            "'%s' is a pipe and no file; connect it to standard input and name '-'", file);
+	else
+		return TRUE;
+	return FALSE;
+}
+
 static char *file_read(const char *file, gsize *ret_length, GError **error)
 {
 	gboolean is_stdin = strcmp(file, "-") == 0;
-	int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
-	char *text = fd >= 0 ? descriptor_read(fd, ret_length) : NULL;
+	int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int code = errno;
+	gboolean good = fd >= 0 && (is_stdin || file_check(file, fd, error));
+	char *text = good ? descriptor_read(fd, ret_length) : NULL;
+	code = good ? errno : code;
 	if (fd >= 0 && !is_stdin)
 		(void)close(fd);
-	if (text == NULL && code == ENOENT)
+	if (text != NULL || (fd >= 0 && !good))
+		return text;
+	if (code == ENOENT)
 		g_set_error(error, NP_ERROR, NP_ERROR_NOT_FOUND,
 		            "there is no lab file '%s'; name one, or go to its folder", file);
-	else if (text == NULL)
+	else
 		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "cannot read the lab file '%s': %s",
 		            is_stdin ? "<stdin>" : file, g_strerror(code));
-	return text;
+	return NULL;
 }
 
 np_lab *np_lab_load(const char *file, const np_load_options *options, np_diags **ret_diags, GError **error)

@@ -10,6 +10,8 @@
 #include "base/diag.h"
 #include "lab/field.h"
 
+#define NP_INDEX_MIN 16 /* as many entries of a map are searched one by one */
+
 typedef struct np_node np_node;
 typedef struct np_lab np_lab;
 
@@ -114,6 +116,7 @@ typedef struct {
 	char *address;       /* "" for the host, else the node's */
 	unsigned level;      /* 0 for the host */
 	np_node *node;       /* borrowed; NULL for the host */
+	GHashTable *nodes_by_name, *networks_by_name; /* of what they hold; NULL where the arrays are short */
 	char *storage;       /* absolute folder: STORAGE/images and STORAGE/LAB are the pools' folders */
 	char *share;         /* volume that brings the images to a node's site, "share-HEX.raw"; by drivers/image */
 } np_site;
@@ -127,7 +130,7 @@ struct np_node {
 	guint64 memory, vcpus; /* bytes */
 	int accel;             /* np_accel */
 	np_cpu cpu;
-	gboolean protect;
+	gboolean protect, overcommit;
 	GPtrArray *disks; /* of np_disk*; "root" always first after complete when there is an image */
 	GPtrArray *nics;  /* of np_nic* */
 	np_inject inject;
@@ -157,6 +160,7 @@ typedef struct {
 	char *uri;     /* NULL: what libvirt itself picks */
 	int nesting;   /* np_nesting */
 	char *storage; /* absolute */
+	gboolean overcommit;
 } np_host;
 
 typedef struct {
@@ -202,6 +206,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_network, np_network_free)
 
 /* True when the node is a hypervisor: it carries nodes (or networks). */
 gboolean np_node_is_site(const np_node *node);
+/* A node or network of a site by its name, NULL when there is none. Borrowed. */
+np_node *np_site_node(const np_site *site, const char *name);
+np_network *np_site_network(const np_site *site, const char *name);
+/* Makes np_site_node and np_site_network quick; the arrays must not change afterwards. */
+void np_site_index(np_site *site);
+void np_site_clear(np_site *site);
 /* The node or site at an address ("" is the host's site), NULL when there is none. Borrowed. */
 np_node *np_lab_node(const np_lab *lab, const char *address);
 np_site *np_lab_site(np_lab *lab, const char *address);

@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#define ALIASES_MAX 10000 /* a note is not worth more work */
+
 /* The alias inside what `within` covers that brings the place there; NULL when there is none. */
 static const np_doc_alias *alias_find(const np_doc *doc, const np_doc_node *within, np_pos pos)
 {
 	const GArray *aliases = np_doc_aliases(doc);
-	for (guint i = 0; within != NULL && i < aliases->len; i++) {
+	for (guint i = 0; within != NULL && i < MIN(aliases->len, ALIASES_MAX); i++) {
 		const np_doc_alias *alias = &g_array_index(aliases, np_doc_alias, i);
 		if (np_doc_covers(within, alias->pos) && np_doc_covers(alias->target, pos))
 			return alias;
@@ -21,6 +23,13 @@ static void alias_note(np_diag *diag, const np_doc_alias *alias, const char *add
 		np_diag_note(diag, alias->pos, "node '%s' has it through the alias '*%s'", address, alias->name);
 	else
 		np_diag_note(diag, alias->pos, "it is used here through the alias '*%s'", alias->name);
+}
+
+static void defaults_note(const np_origin *o, np_diag *diag, const np_owner *owner)
+{
+	const np_doc_node *defaults = np_doc_get(np_doc_root(o->doc), "defaults");
+	if (diag->notes == NULL && defaults != NULL && np_doc_covers(defaults, diag->pos))
+		np_diag_note(diag, owner->key, "node '%s' has it from defaults", owner->address);
 }
 
 /* Notes how the place came into one node. TRUE when nothing more needs to be said. */
@@ -44,6 +53,8 @@ static gboolean owner_explain(const np_origin *o, np_diag *diag, const np_owner 
 	if (by_type && owner->type_at.line > 0 && owner->address != NULL)
 		np_diag_note(diag, owner->type_at, "node '%s' has it through its type '%s'", owner->address,
 		             owner->type);
+	if (alias == NULL && !by_type && o->node != NULL)
+		defaults_note(o, diag, owner);
 	return alias != NULL || by_type;
 }
 
@@ -72,18 +83,12 @@ static void variable_note(np_diag *diag, const np_variable *variable)
 }
 
 /* The variables in the text that the diagnostic underlines. */
-static void variables_explain(const np_diags *diags, const np_origin *o, np_diag *diag)
+static void variables_explain(np_diags *diags, const np_origin *o, np_diag *diag)
 {
-	const char *line = np_diags_text(diags, diag->pos);
-	for (guint32 i = 1; line != NULL && i < diag->pos.line; i++) {
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
-	}
-	if (line == NULL || diag->pos.line == 0 || diag->pos.source != 0)
-		return;
-	gsize length = strcspn(line, "\n");
-	g_autofree char *text = g_strndup(line, length);
-	if ((guint32)g_utf8_strlen(text, -1) < diag->pos.col)
+	gsize length = 0;
+	const char *line = np_diags_line(diags, diag->pos, &length);
+	g_autofree char *text = line ? g_strndup(line, length) : NULL;
+	if (text == NULL || strstr(text, "${var.") == NULL || (guint32)g_utf8_strlen(text, -1) < diag->pos.col)
 		return;
 	const char *start = g_utf8_offset_to_pointer(text, diag->pos.col - 1);
 	g_autofree char *part = g_utf8_substring(start, 0, MIN(diag->pos.len, g_utf8_strlen(start, -1)));

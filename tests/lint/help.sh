@@ -32,7 +32,7 @@ check_command() {
     [[ $page ]] || return 0
     while read -r option; do
         # roff writes a dash as \-
-        sed 's/\\-/-/g' "$page" | grep -qF -- "$option" || complain "$page: does not tell of $option of $command"
+        grep -qF -- "$option" <(sed 's/\\-/-/g' "$page") || complain "$page: does not tell of $option of $command"
     done < <(options "$help")
 }
 
