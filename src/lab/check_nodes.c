@@ -67,6 +67,10 @@ static void disks_check(np_checker *c, const np_node *node)
 
 static void nic_address_check(np_checker *c, const np_node *node, const np_nic *nic, const np_network *network)
 {
+	gboolean inside = np_cidr_contains(network->cidr, nic->address);
+	if (inside && nic->address != network->gateway && nic->address != network->cidr.base &&
+	    nic->address != np_cidr_broadcast(network->cidr))
+		return;
 	np_pos pos = np_object_at(&np_nic_kind, &nic->base, "address");
 	g_autofree char *address = np_ip_format(nic->address);
 	g_autofree char *range = np_cidr_format(network->cidr);
@@ -74,14 +78,14 @@ static void nic_address_check(np_checker *c, const np_node *node, const np_nic *
 		np_check_error(c, NP_CODE_ADDRESS_RANGE, pos, "add the key 'cidr' to the network",
 		               "address %s of node '%s' is on network '%s', whose range is not known", address,
 		               node->address, network->address);
-	else if (!np_cidr_contains(network->cidr, nic->address))
+	else if (!inside)
 		np_check_error(c, NP_CODE_ADDRESS_OUTSIDE, pos, NULL,
 		               "address %s of node '%s' is not in the range %s of network '%s'", address, node->address,
 		               range, network->address);
 	else if (nic->address == network->gateway)
 		np_check_error(c, NP_CODE_ADDRESS_GATEWAY, pos, "use any other",
 		               "address %s of node '%s' is that of the network's own gateway", address, node->address);
-	else if (nic->address == network->cidr.base || nic->address == np_cidr_broadcast(network->cidr))
+	else
 		np_check_error(c, NP_CODE_ADDRESS_EDGE, pos, NULL,
 		               "address %s of node '%s' is the first or last of the range %s and not a machine's",
 		               address, node->address, range);

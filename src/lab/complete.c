@@ -92,7 +92,7 @@ static void node_complete(np_lab *lab, np_site *parent, np_node *node)
 {
 	node->parent = parent;
 	node->uuid = np_ident_uuid(lab->name, "domain", node->address, NULL);
-	node->libvirt_name = g_strdup_printf("%s.%s", lab->name, node->base.name);
+	node->libvirt_name = g_strconcat(lab->name, ".", node->base.name, NULL);
 	for (guint i = 0; i < node->nics->len; i++) {
 		np_nic *nic = node->nics->pdata[i];
 		if (nic->network == NULL)

@@ -88,14 +88,14 @@ static void explicit_reserve(allocator *a, np_node *node, np_nic *nic)
 		return;
 	GHashTable *taken = segment_taken(a, np_network_segment(node->parent, network));
 	const np_node *other = g_hash_table_lookup(taken, GUINT_TO_POINTER(nic->address));
-	g_autofree char *address = np_ip_format(nic->address);
 	np_pos pos = np_object_at(&np_nic_kind, &nic->base, "address");
 	if (other == NULL)
 		g_hash_table_insert(taken, GUINT_TO_POINTER(nic->address), node);
-	else if (!is_told(a, pos))
-		np_diags_error(a->diags, NP_CODE_ADDRESS_TWICE, pos, "leave it out, and one is derived",
-		               "address %s of node '%s' is already that of node '%s'", address, node->address,
-		               other->address);
+	if (other == NULL || is_told(a, pos))
+		return;
+	g_autofree char *address = np_ip_format(nic->address);
+	np_diags_error(a->diags, NP_CODE_ADDRESS_TWICE, pos, "leave it out, and one is derived",
+	               "address %s of node '%s' is already that of node '%s'", address, node->address, other->address);
 }
 
 static void site_reserve(allocator *a, np_site *site)

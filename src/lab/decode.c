@@ -14,6 +14,15 @@ char *np_label_format(const np_label *label)
 	return label->name ? g_strdup_printf("%s '%s'", label->kind, label->name) : g_strdup(label->kind);
 }
 
+/* What every key_pattern takes: most names need no regular expression. */
+static gboolean is_simple_name(const char *text)
+{
+	size_t length = 0;
+	for (; g_ascii_islower(text[length]) || g_ascii_isdigit(text[length]) || text[length] == '-'; length++)
+		continue;
+	return g_ascii_islower(text[0]) && text[length] == '\0' && length <= 15;
+}
+
 gboolean np_decode_key(np_decoder *d, const np_kind *kind, const np_doc_node *key)
 {
 	const char *other = key->style == NP_DOC_PLAIN ? np_scalar_core_type(key->text) : NULL;
@@ -24,7 +33,8 @@ gboolean np_decode_key(np_decoder *d, const np_kind *kind, const np_doc_node *ke
 		               key->text, other);
 		return FALSE;
 	}
-	if (np_decode_matches(d, kind->key_pattern ? kind->key_pattern : NP_PATTERN_NAME, key->text))
+	if (is_simple_name(key->text) ||
+	    np_decode_matches(d, kind->key_pattern ? kind->key_pattern : NP_PATTERN_NAME, key->text))
 		return TRUE;
 	np_diags_error(d->diags, NP_CODE_NAME, key->pos, NULL, "%s name '%s' is not valid: %s", kind->name, key->text,
 	               kind->key_pattern ? kind->key_help : NP_HELP_NAME);

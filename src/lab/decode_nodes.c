@@ -189,15 +189,16 @@ static GArray *group_layers(np_decoder *d, const np_doc_node *key, const GArray 
 
 static void group_decode(np_decoder *d, np_site *site, const char *site_address, const np_doc_node *key, GArray *own)
 {
-	g_autoptr(np_node) scratch = np_object_new(&np_node_kind, NULL);
+	np_node scratch = {0}; /* only for its count and type */
 	group g = {.key = key, .own = own};
 	/* What stands in a node's head is about the file, not about the node it lies in. */
 	np_scope outer = d->scope;
 	d->scope.name = d->scope.address = NULL;
-	gboolean good = np_decode_key(d, &np_node_kind, key) && group_head(d, &g, scratch);
+	gboolean good = np_decode_key(d, &np_node_kind, key) && group_head(d, &g, &scratch);
 	d->scope = outer;
 	if (good)
 		group_expand(d, &g, site, site_address);
+	g_free(scratch.type);
 }
 
 static gboolean site_check(np_decoder *d, const char *address, const np_doc_node *nodes)

@@ -54,7 +54,7 @@ static np_lab *text_load(char *text, gsize length, const np_load_options *option
 	memmove(text, text + skip, length + 1 - skip);
 	g_autoptr(np_doc) doc = np_doc_parse(text, length - skip, diags);
 	diags->strict = o->strict != FALSE;
-	if (g_utf8_validate_len(text, length - skip, NULL))
+	if (doc != NULL || g_utf8_validate_len(text, length - skip, NULL))
 		diags->text = text;
 	else
 		diags->text = g_utf8_make_valid(text, (gssize)(length - skip));
