@@ -12,7 +12,7 @@ typedef struct level level;
 struct level {
 	const np_site *site;
 	GHashTable *ranges;  /* range_key → GPtrArray of const np_network*, in file order */
-	GArray *bases;       /* of np_ip, sorted */
+	GArray *bases;       /* of np_ip, sorted, each once */
 	GHashTable *by_base; /* np_ip → GPtrArray of const np_network* */
 	const level *outer;
 };
@@ -52,8 +52,10 @@ static void level_init(level *l, const np_site *site, const level *outer)
 		if (!np_cidr_is_set(cidr))
 			continue;
 		g_ptr_array_add(bucket(l->ranges, range_key(cidr.base, cidr.prefix)), network);
-		g_ptr_array_add(bucket(l->by_base, cidr.base), network);
-		g_array_append_val(l->bases, cidr.base);
+		GPtrArray *same = bucket(l->by_base, cidr.base);
+		if (same->len == 0)
+			g_array_append_val(l->bases, cidr.base);
+		g_ptr_array_add(same, network);
 	}
 	g_array_sort(l->bases, ip_compare);
 }

@@ -88,7 +88,7 @@ const np_code_info np_codes[] = {
         {NP_CODE_TYPE_CYCLE, "type contains itself", "A type's nodes use the same type again, which has no end."},
         {NP_CODE_DEFAULTS_NODES, "nodes in defaults",
          "`nodes` in `defaults` would be inside those nodes as well, without end. Put them into a type."},
-        {NP_CODE_TOO_MANY_NODES, "too many nodes", "A lab may have up to 200,000 nodes."},
+        {NP_CODE_TOO_MANY_NODES, "too many nodes", "A lab may have up to 150,000 nodes."},
         {NP_CODE_TOO_MANY_LEVELS, "too many levels", "Nodes may be nested up to 64 levels deep."},
         {NP_CODE_VARIABLE_UNKNOWN, "unknown variable", "`${var.NAME}` needs NAME in the section `variables`."},
         {NP_CODE_VARIABLE_VALUE, "variable without value",

@@ -14,6 +14,18 @@ char *np_label_format(const np_label *label)
 	return label->name ? g_strdup_printf("%s '%s'", label->kind, label->name) : g_strdup(label->kind);
 }
 
+gsize np_decode_cost(const np_kind *kind)
+{
+	gsize cost = kind->size + kind->n_fields * 8 + 32; /* places and name */
+	for (unsigned i = 0; i < kind->n_fields; i++) {
+		if (kind->fields[i].type == NP_FIELD_STRUCT)
+			cost += np_decode_cost(kind->fields[i].of) - kind->fields[i].of->size;
+		else if (kind->fields[i].of != NULL || kind->fields[i].type == NP_FIELD_STRINGS)
+			cost += sizeof(GPtrArray) + 24;
+	}
+	return cost;
+}
+
 /* What every key_pattern takes: most names need no regular expression. */
 static gboolean is_simple_name(const char *text)
 {
@@ -97,7 +109,7 @@ static void entry_decode(np_decoder *d, map_filler *m, const np_doc_node *key, c
 {
 	const np_kind *kind = m->field->of;
 	np_label label = {kind->name, key->text, FALSE};
-	if (!np_decode_key(d, kind, key) || !np_decode_account(d, kind->size, key->pos))
+	if (!np_decode_key(d, kind, key) || !np_decode_account(d, np_decode_cost(kind) + 32, key->pos))
 		return;
 	np_object *object = filler_find(m, key->text);
 	if (object == NULL)
@@ -284,6 +296,7 @@ np_lab *np_lab_decode(const np_doc *doc, const np_load_options *options, np_diag
 	                .used_types = used,
 	                .regexes = regexes,
 	                .origin = origin};
+	d.node_cost = np_decode_cost(&np_node_kind);
 	origin->lab = lab;
 	np_label label = {"the lab", NULL, FALSE};
 	lab->base.pos = (np_pos){.line = 1, .col = 1};

@@ -21,6 +21,7 @@ typedef struct {
 	GHashTable *regexes;                 /* pattern → GRegex */
 	guint64 values, bytes, nodes;        /* what was stored so far */
 	np_origin *origin;                   /* what diagnostics are about */
+	gsize node_cost;                     /* of one node without what it holds */
 	gboolean stopped;                    /* a limit was reached */
 } np_decoder;
 
@@ -47,6 +48,8 @@ gboolean np_decode_matches(np_decoder *d, const char *pattern, const char *text)
 gboolean np_decode_key(np_decoder *d, const np_kind *kind, const np_doc_node *key);
 /* What the member held is gone, and with it how it was written. */
 void np_decode_forget(np_decoder *d, gconstpointer member);
+/* Bytes that an object of a kind takes, about. */
+gsize np_decode_cost(const np_kind *kind);
 /* Counts what is stored, so that a small file cannot fill the memory; FALSE at the limit. */
 gboolean np_decode_account(np_decoder *d, gsize bytes, np_pos pos);
 

@@ -6,7 +6,7 @@
 #include "lab/decode.h"
 
 #define LEVELS_MAX 64
-#define NODES_MAX  200000
+#define NODES_MAX  150000
 
 /* The types a piece of the file was reached through, innermost first. */
 typedef struct origin origin;
@@ -93,8 +93,10 @@ static void node_decode(np_decoder *d, const group *g, np_node *node)
 
 static gboolean nodes_account(np_decoder *d, np_pos pos)
 {
-	if (d->stopped || ++d->nodes <= NODES_MAX)
-		return !d->stopped;
+	if (!np_decode_account(d, d->node_cost, pos))
+		return FALSE;
+	if (++d->nodes <= NODES_MAX)
+		return TRUE;
 	d->stopped = TRUE;
 	np_diags_error(d->diags, NP_CODE_TOO_MANY_NODES, pos, NULL, "the lab has more than %d nodes", NODES_MAX);
 	return FALSE;

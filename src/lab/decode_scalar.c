@@ -7,7 +7,7 @@
 
 #define VALUES_MAX 5000000
 #define PART_LINES 1000 /* as far is a part of a long text searched */
-#define BYTES_MAX  (256 * 1024 * 1024)
+#define BYTES_MAX  (200 * 1024 * 1024)
 
 gboolean np_decode_account(np_decoder *d, gsize bytes, np_pos pos)
 {
@@ -20,7 +20,7 @@ gboolean np_decode_account(np_decoder *d, gsize bytes, np_pos pos)
 	d->stopped = TRUE;
 	np_diags_error(d->diags, NP_CODE_LAB_TOO_LARGE, pos,
 	               "look at counts inside counts, and at large texts in types",
-	               "the lab is too large: more than %d values or %d MiB of text", VALUES_MAX, BYTES_MAX >> 20);
+	               "the lab is too large: more than %d values or %d MiB", VALUES_MAX, BYTES_MAX >> 20);
 	return FALSE;
 }
 

@@ -54,7 +54,9 @@ static np_lab *text_load(char *text, gsize length, const np_load_options *option
 	memmove(text, text + skip, length + 1 - skip);
 	g_autoptr(np_doc) doc = np_doc_parse(text, length - skip, diags);
 	diags->strict = o->strict != FALSE;
-	if (doc != NULL || g_utf8_validate_len(text, length - skip, NULL))
+	if (length > READ_MAX / 49 * 48) /* refused; no line of it is shown */
+		diags->text = NULL;
+	else if (doc != NULL || g_utf8_validate_len(text, length - skip, NULL))
 		diags->text = text;
 	else
 		diags->text = g_utf8_make_valid(text, (gssize)(length - skip));
