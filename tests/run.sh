@@ -10,12 +10,12 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 usage='usage: tests/run.sh [LABEL...]
 
-Runs all tests, or those of the labels: unit, lint, virt, disk, e2e. As root, on Debian or Ubuntu. Images are kept in
+Runs all tests, or those of the labels: unit, lint, limits, virt, disk, e2e. As root, on Debian or Ubuntu. Images are kept in
 $NESTPLAN_CACHE (default ~/.cache/nestplan), builds in build/.
 
 bench is a label that runs only when it is named: tests/bench/README.md.'
 
-readonly all_labels=(unit lint virt disk e2e)
+readonly all_labels=(unit lint limits virt disk e2e)
 begin=$EPOCHREALTIME
 summaries=()
 repeat=()
@@ -25,7 +25,7 @@ parse_arguments() {
     labels=()
     while (($#)); do
         case $1 in
-            unit | lint | virt | disk | e2e | bench) labels+=("$1") ;;
+            unit | lint | limits | virt | disk | e2e | bench) labels+=("$1") ;;
             --help | -h) printf '%s\n' "$usage"; exit 0 ;;
             *) printf '%s\n' "$usage" >&2; exit 64 ;;
         esac
@@ -119,6 +119,7 @@ main() {
     run_tests dev "$(nproc)" unit lint
     run_tests tsan "$(nproc)" unit
     run_tests dev 1 virt
+    run_tests release 1 limits
     run_tests release 1 disk
     # QEMU's emulated nesting hangs a machine now and then (docs/hacking.md); what fails twice is ours.
     repeat=(--repeat until-pass:2)

@@ -224,12 +224,12 @@ static void delete_orphans(diff *d, const np_site *site, const np_seen_site *see
 {
 	for (guint i = 0; i < seen->nodes->len; i++) {
 		const np_seen_node *node = g_ptr_array_index(seen->nodes, i);
-		if (!np_map_find(site->nodes, node->node->base.name))
+		if (!np_site_node(site, node->node->base.name))
 			delete_node(d->plan, site->address, node, "lab.yaml no longer has it");
 	}
 	for (guint i = 0; i < seen->networks->len; i++) {
 		const np_seen_network *network = g_ptr_array_index(seen->networks, i);
-		if (!np_map_find(site->networks, network->network->base.name))
+		if (!np_site_network(site, network->network->base.name))
 			delete_network(d->plan, site->address, network, "lab.yaml no longer has it");
 	}
 }

@@ -9,6 +9,7 @@
  *   @NOKVM ADDRESS…   hypervisors whose proof failed
  *   @FOREIGN "domain NAME" …   one a line: names that somebody else has at the host
  *   @WANT   a lab file (default: @HAVE)           @DESTROY instead of it: plan of destroy
+ *   @EXAMPLE NAME   instead of it: examples/NAME/lab.yaml
  *   @EXPECT the plan's text, then the steps with what each needs
  * NP_TEST_REGENERATE=1 rewrites @EXPECT; read the difference. */
 #include <glib.h>
@@ -28,6 +29,15 @@ static bool listed(const char *list, const char *word)
 	return g_strv_contains((const char *const *)words, word);
 }
 
+static char *example_text(const char *name)
+{
+	const char *source = g_getenv("NESTPLAN_SOURCE") ? g_getenv("NESTPLAN_SOURCE") : NP_TEST_DATA "/..";
+	g_autofree char *path = g_build_filename(source, "examples", name, "lab.yaml", NULL);
+	char *text = NULL;
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	return text;
+}
+
 static void take(golden *g, const char *name, const char *rest, const char *body)
 {
 	char **slot = g_str_equal(name, "HOST")          ? &g->host
@@ -43,6 +53,8 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	                                                 : NULL;
 	if (g_str_equal(name, "DESTROY"))
 		g->destroy = true;
+	else if (g_str_equal(name, "EXAMPLE"))
+		g->want = example_text(rest);
 	else if (slot)
 		*slot = g_strdup(*rest ? rest : body);
 	else
