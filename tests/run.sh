@@ -10,12 +10,12 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 usage='usage: tests/run.sh [LABEL...]
 
-Runs all tests, or those of the labels: unit, lint, virt, disk, e2e. As root, on Debian or Ubuntu. Images are kept in
+Runs all tests, or those of the labels: unit, lint, virt, disk, e2e, rig. As root, on Debian or Ubuntu. Images are kept in
 $NESTPLAN_CACHE (default ~/.cache/nestplan), builds in build/.
 
 bench is a label that runs only when it is named: tests/bench/README.md.'
 
-readonly all_labels=(unit lint virt disk e2e)
+readonly all_labels=(unit lint virt disk e2e rig)
 begin=$EPOCHREALTIME
 summaries=()
 repeat=()
@@ -25,7 +25,7 @@ parse_arguments() {
     labels=()
     while (($#)); do
         case $1 in
-            unit | lint | virt | disk | e2e | bench) labels+=("$1") ;;
+            unit | lint | virt | disk | e2e | rig | bench) labels+=("$1") ;;
             --help | -h) printf '%s\n' "$usage"; exit 0 ;;
             *) printf '%s\n' "$usage" >&2; exit 64 ;;
         esac
@@ -100,6 +100,9 @@ prepare() {
     if wanted e2e bench; then
         stage 'images' contrib/images/build.sh all >/dev/null
     fi
+    if wanted rig; then
+        stage 'images of the rig' tests/rig/rig.sh build
+    fi
 }
 
 report() {
@@ -123,6 +126,7 @@ main() {
     # QEMU's emulated nesting hangs a machine now and then (docs/hacking.md); what fails twice is ours.
     repeat=(--repeat until-pass:2)
     run_tests release 1 e2e
+    run_tests release 1 rig
     repeat=()
     run_tests release 1 bench
     report
