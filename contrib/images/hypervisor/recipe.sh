@@ -33,6 +33,8 @@ masked_units=(
     libvirt-guests.service
 )
 
+enabled_units=(systemd-networkd.service ssh.service libvirtd.service ssh-hostkeys.service load-kvm.service)
+
 masked_generators=(
     systemd-bless-boot-generator systemd-cryptsetup-generator systemd-gpt-auto-generator
     systemd-hibernate-resume-generator systemd-integritysetup-generator systemd-veritysetup-generator
@@ -48,8 +50,7 @@ recipe_configure() {
     local root=$1
     chroot "$root" systemctl --quiet mask "${masked_units[@]}"
     mask_generators "$root"
-    chroot "$root" systemctl --quiet enable \
-        systemd-networkd.service ssh.service libvirtd.service ssh-hostkeys.service load-kvm.service
+    chroot "$root" systemctl --quiet enable "${enabled_units[@]}"
     chroot "$root" passwd --quiet --lock root
     # A login starts no user manager: each qemu+ssh connection would wait for one.
     chroot "$root" pam-auth-update --package --remove systemd

@@ -1,5 +1,5 @@
 #!/bin/bash
-# assemble.sh NAME WORK HASH, run as root: WORK/packages.tar becomes WORK/disk.raw,
+# assemble.sh RECIPE WORK HASH, run as root: WORK/packages.tar becomes WORK/disk.raw,
 # a disk whose one partition holds the root filesystem.
 # shellcheck disable=SC2154 # the recipe sets recipe_*
 set -euo pipefail
@@ -30,15 +30,23 @@ clamp_times() {
 }
 
 main() {
-    local name=$1 work=$2 hash=$3 root=$2/root uuid
+    local work=$2 hash=$3 root=$2/root folders folder uuid
+    mapfile -t folders < <(recipe_chain "$1")
     uuid=$(filesystem_uuid "$hash")
-    # shellcheck source=/dev/null
-    . "$here/$name/recipe.sh"
+    for folder in "${folders[@]}"; do
+        # shellcheck source=/dev/null
+        . "$folder/recipe.sh"
+    done
     unpack "$work/packages.tar" "$work/packages"
     rm "$work/packages.tar"
     recipe_populate "$work/packages" "$root"
-    copy_overlay "$here/$name/overlay" "$root"
+    for folder in "${folders[@]}"; do
+        copy_overlay "$folder/overlay" "$root"
+    done
     recipe_configure "$root"
+    if declare -F recipe_extend >/dev/null; then
+        recipe_extend "$root"
+    fi
     make_initramfs "$root" "$root/boot/$(readlink "$root/boot/initrd.img")"
     mkdir -p "$root/boot/grub"
     grub_config "$uuid" "$recipe_kernel_options" >"$root/boot/grub/grub.cfg"

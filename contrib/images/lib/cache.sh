@@ -19,7 +19,7 @@ link_name() {
 
 # The packages a recipe names, one a line, with the kernel's flavour filled in.
 packages_of() {
-    sed -e 's/#.*//' -e "s/@KERNEL@/$kernel/" -e '/^[[:space:]]*$/d' "$here/$1/packages"
+    recipe_cat "$1" packages | sed -e 's/#.*//' -e "s/@KERNEL@/$kernel/" -e '/^[[:space:]]*$/d'
 }
 
 # The versions that apt would install now; other dependencies do not count. Asking apt takes a second, so the
@@ -27,7 +27,7 @@ packages_of() {
 candidate_versions() {
     local key file
     key=$({ packages_of "$1"; stat -c '%n %s %Y' /var/lib/apt/lists/* 2>/dev/null; } | sha256sum | cut -c1-16)
-    file=$(cache_directory)/versions/$1
+    file=$(cache_directory)/versions/${1##*/}
     if [[ $(head -n 1 "$file" 2>/dev/null) != "$key" ]]; then
         mkdir -p "$(dirname "$file")"
         { echo "$key"; ask_apt "$1"; } >"$file.$$"
@@ -40,9 +40,18 @@ ask_apt() {
     packages_of "$1" | xargs apt-cache policy 2>/dev/null | grep -E '^[a-z0-9]|Candidate:' || true
 }
 
+# Names, modes and contents, without the place where they are checked out.
+files_below() {
+    (cd "$1" && shift && find "$@" \( -type f -o -type l \) -printf '%p %l %m\n' | sort &&
+        find "$@" -type f -print0 | sort -z | xargs -0 sha256sum)
+}
+
 recipe_files() {
-    (cd "$here" && find build.sh lib initramfs "$1" \( -type f -o -type l \) -printf '%p %l %m\n' | sort &&
-        find build.sh lib initramfs "$1" -type f -print0 | sort -z | xargs -0 sha256sum)
+    local folder
+    files_below "$here" build.sh lib initramfs
+    recipe_chain "$1" | while read -r folder; do
+        files_below "$(dirname "$folder")" "$(basename "$folder")"
+    done
 }
 
 input_hash() {

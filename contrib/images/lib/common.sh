@@ -18,6 +18,26 @@ die() {
     exit 1
 }
 
+recipe_folder() {
+    [[ -r $1/recipe.sh ]] || die "$1 is no recipe: it has no recipe.sh"
+    (cd "$1" && pwd)
+}
+
+# recipe_chain RECIPE: the folders that it is made of, one a line. One that names another recipe of this folder in its
+# file `base` has all that this one has, and what it brings itself comes after.
+recipe_chain() {
+    [[ ! -r $1/base ]] || recipe_chain "$here/$(cat "$1/base")"
+    printf '%s\n' "$1"
+}
+
+# recipe_cat RECIPE FILE: the file of each of them that has it.
+recipe_cat() {
+    local folder
+    recipe_chain "$1" | while read -r folder; do
+        [[ ! -r $folder/$2 ]] || cat "$folder/$2"
+    done
+}
+
 # stage TITLE COMMAND...: runs the command, whose output is shown only if it fails, in a process group of its own,
 # so that an interrupt can stop all of it.
 stage_group=

@@ -27,22 +27,20 @@ path-exclude=/usr/share/bash-completion/*
 OPTIONS
 }
 
-# fetch_rootfs NAME WORK: leaves WORK/packages.tar. Downloaded packages are kept for the next build.
+# fetch_rootfs RECIPE WORK: leaves WORK/packages.tar. Downloaded packages are kept for the next build.
 fetch_rootfs() {
-    local name=$1 work=$2 archives sources variant
-    variant=$(cat "$here/$name/variant")
-    archives=$(dirname "$(dirname "$work")")/packages/$name
+    local recipe=$1 work=$2 archives sources variant
+    variant=$(recipe_cat "$recipe" variant | tail -n 1)
+    archives=$(dirname "$(dirname "$work")")/packages/$(basename "$(recipe_chain "$recipe" | head -n 1)")
     mkdir -p "$archives"
     sources=$(debian_sources)
     dpkg_options >"$work/dpkg.cfg"
     acquire_options >"$work/apt.conf"
-    if [[ -f $here/$name/dpkg-exclude ]]; then
-        sed -n 's/^\//path-exclude=&/p' "$here/$name/dpkg-exclude" >>"$work/dpkg.cfg"
-    fi
+    recipe_cat "$recipe" dpkg-exclude | sed -n 's/^\//path-exclude=&/p' >>"$work/dpkg.cfg"
     printf '%s\n' "$sources" >"$work/sources.list"
     [[ $sources ]] || rm "$work/sources.list"
     TMPDIR=$work mmdebstrap --quiet --format=tar --variant="$variant" --architectures="$architecture" \
-        --include="$(packages_of "$name" | paste -sd,)" \
+        --include="$(packages_of "$recipe" | paste -sd,)" \
         --aptopt="$work/apt.conf" --aptopt='Acquire::Languages "none"' --dpkgopt="$work/dpkg.cfg" \
         --skip=download/empty --skip=essential/unlink \
         --setup-hook="mkdir -p \"\$1/var/cache/apt/archives\"" \

@@ -4,7 +4,7 @@
 # witness. Everything is destroyed from the host.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.bash
-. "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.bash"
 
 write_lab() {
     cat >"$lab_file" <<LAB
