@@ -33,6 +33,14 @@ check_scripts() {
     shellcheck -x -a -P SCRIPTDIR -P contrib/images -e SC2016,SC2034,SC2154 "${images[@]}" || complain 'shellcheck complains'
 }
 
+# What git leaves in a file when two changes meet.
+check_merges() {
+    local mark
+    mark=$(grep -rnE '^(<{7}|>{7}) ' --exclude-dir=build --exclude-dir=.git . || true)
+    [[ -z $mark ]] || complain "a merge was left unfinished: $mark"
+}
+
 check_licences
 check_scripts
+check_merges
 finish
