@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Every source says its licence, and every script passes shellcheck.
+# Every source says its licence, every script passes shellcheck, and no merge was left unfinished.
 set -euo pipefail
 # shellcheck source=tests/lint/lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
