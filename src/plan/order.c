@@ -352,7 +352,8 @@ static void teardown_pool(order *o)
 	need_all(o, add(o, NP_STEP_DELETE_POOL, "", "", "host: storage and keys of the lab"));
 }
 
-/* Before anything uses KVM, which holds the module: guests of the host, and the appliance that writes disks. */
+/* First of all: guests of the host and the appliance that writes disks use KVM, which holds the module; and when it fails, nothing
+ * else is begun. */
 static void host_on(order *o)
 {
 	np_change *change = change_of(o, "host.nesting");
@@ -367,8 +368,7 @@ static void need_host(order *o)
 	np_step *nesting = find(o, NP_STEP_NESTING, "host.nesting");
 	for (guint i = 0; nesting && i < o->steps->len; i++) {
 		np_step *step = g_ptr_array_index(o->steps, i);
-		bool starts = step->kind == NP_STEP_CREATE || step->kind == NP_STEP_START;
-		if (step->kind == NP_STEP_DISKS || (starts && !*step->site))
+		if (step->needs->len == 0)
 			need(step, nesting);
 	}
 }
