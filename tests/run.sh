@@ -10,12 +10,13 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 usage='usage: tests/run.sh [LABEL...]
 
-Runs all tests, or those of the labels: unit, lint, virt, disk, e2e, rig. As root, on Debian or Ubuntu. Images are kept in
+Runs all tests, or those of the labels: unit, lint, limits, virt, disk, e2e. As root, on Debian or Ubuntu. Images are kept in
 $NESTPLAN_CACHE (default ~/.cache/nestplan), builds in build/.
 
-bench is a label that runs only when it is named: tests/bench/README.md.'
+Only when they are named run: depth (three levels), rig (a machine that plays the physical host: tests/rig/README.md),
+bench (tests/bench/README.md).'
 
-readonly all_labels=(unit lint virt disk e2e rig)
+readonly all_labels=(unit lint limits virt disk e2e)
 begin=$EPOCHREALTIME
 summaries=()
 repeat=()
@@ -25,7 +26,7 @@ parse_arguments() {
     labels=()
     while (($#)); do
         case $1 in
-            unit | lint | virt | disk | e2e | rig | bench) labels+=("$1") ;;
+            unit | lint | limits | virt | disk | e2e | depth | rig | bench) labels+=("$1") ;;
             --help | -h) printf '%s\n' "$usage"; exit 0 ;;
             *) printf '%s\n' "$usage" >&2; exit 64 ;;
         esac
@@ -93,11 +94,11 @@ build_all() {
 
 prepare() {
     stage 'packages' contrib/deps.sh --test || die 'packages are missing (see above). Run this as root on Debian or Ubuntu.'
-    if wanted virt disk e2e bench; then
+    if wanted virt disk e2e depth bench; then
         stage 'libvirtd' ensure_libvirtd
     fi
     build_all
-    if wanted e2e bench; then
+    if wanted e2e depth bench; then
         stage 'images' contrib/images/build.sh all >/dev/null
     fi
     if wanted rig; then
@@ -122,10 +123,12 @@ main() {
     run_tests dev "$(nproc)" unit lint
     run_tests tsan "$(nproc)" unit
     run_tests dev 1 virt
+    run_tests release 1 limits
     run_tests release 1 disk
     # QEMU's emulated nesting hangs a machine now and then (docs/hacking.md); what fails twice is ours.
     repeat=(--repeat until-pass:2)
     run_tests release 1 e2e
+    run_tests release 1 depth
     run_tests release 1 rig
     repeat=()
     run_tests release 1 bench

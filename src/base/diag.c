@@ -4,8 +4,26 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define SHOWN_MAX 500 /* more of them help nobody; the rest is only counted */
-#define WINDOW    160 /* widest part of a source line that is shown */
+#define SHOWN_MAX   500 /* more of them help nobody; the rest is only counted */
+#define WORD_SECRET 4   /* shorter secrets are hidden only where they stand as a word */
+
+typedef struct {
+	char *file, *text;
+} source;
+
+static void source_free(gpointer data)
+{
+	source *s = data;
+	g_free(s->file);
+	g_free(s->text);
+	g_free(s);
+}
+
+static void lines_free(gpointer lines)
+{
+	if (lines != NULL)
+		g_array_unref(lines);
+}
 
 np_diags *np_diags_new(const char *file)
 {
@@ -13,13 +31,24 @@ np_diags *np_diags_new(const char *file)
 	diags->file = g_utf8_make_valid(file, -1);
 	diags->list = g_ptr_array_new();
 	diags->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	diags->sources = g_ptr_array_new_with_free_func(source_free);
+	diags->lines = g_ptr_array_new_with_free_func(lines_free);
+	diags->secrets = g_ptr_array_new_with_free_func(g_free);
 	return diags;
+}
+
+static void note_free(gpointer data)
+{
+	np_note *note = data;
+	g_free(note->text);
+	g_free(note);
 }
 
 static void diag_free(np_diag *diag)
 {
 	g_free(diag->message);
 	g_free(diag->hint);
+	g_clear_pointer(&diag->notes, g_ptr_array_unref);
 	g_free(diag);
 }
 
@@ -31,47 +60,38 @@ void np_diags_free(np_diags *diags)
 		diag_free(diags->list->pdata[i]);
 	g_ptr_array_unref(diags->list);
 	g_hash_table_unref(diags->seen);
+	g_ptr_array_unref(diags->sources);
+	g_ptr_array_unref(diags->lines);
+	g_ptr_array_unref(diags->secrets);
 	g_free(diags->file);
 	g_free(diags->text);
 	g_free(diags);
 }
 
-/* A copy that is safe to print: what came from a file must not steer a terminal. */
-static char *printable(const char *text)
+guint16 np_diags_source(np_diags *diags, const char *file, const char *text)
 {
-	g_autofree char *valid = g_utf8_make_valid(text, -1);
-	g_autoptr(GString) copy = g_string_new(NULL);
-	for (const char *c = valid; *c != '\0'; c = g_utf8_next_char(c)) {
-		gunichar u = g_utf8_get_char(c);
-		if (u == '\n' || u == '\t')
-			g_string_append(copy, u == '\n' ? "\\n" : "\\t");
-		else
-			g_string_append_unichar(copy, g_unichar_isprint(u) ? u : 0xfffd);
-	}
-	return g_string_free(g_steal_pointer(&copy), FALSE);
+	source *s = g_new0(source, 1);
+	s->file = g_utf8_make_valid(file, -1);
+	s->text = text ? g_utf8_make_valid(text, -1) : NULL;
+	g_ptr_array_add(diags->sources, s);
+	return (guint16)diags->sources->len;
 }
 
-void np_diags_add(np_diags *diags, np_severity severity, np_pos pos, const char *hint, const char *format, ...)
+static const source *source_find(const np_diags *diags, np_pos pos)
 {
-	va_list arguments;
-	va_start(arguments, format);
-	g_autofree char *message = g_strdup_vprintf(format, arguments);
-	va_end(arguments);
-	if (!g_hash_table_add(diags->seen, g_strdup_printf("%u:%u:%s", pos.line, pos.col, message)))
-		return;
+	return pos.source > 0 && pos.source <= diags->sources->len ? diags->sources->pdata[pos.source - 1] : NULL;
+}
 
-	if (severity == NP_SEVERITY_ERROR)
-		diags->errors++;
-	else
-		diags->warnings++;
-	if (diags->list->len >= SHOWN_MAX)
-		return;
-	np_diag *diag = g_new0(np_diag, 1);
-	diag->severity = severity;
-	diag->pos = pos;
-	diag->message = printable(message);
-	diag->hint = hint ? printable(hint) : NULL;
-	g_ptr_array_add(diags->list, diag);
+const char *np_diags_file(const np_diags *diags, np_pos pos)
+{
+	const source *s = source_find(diags, pos);
+	return s ? s->file : diags->file;
+}
+
+const char *np_diags_text(const np_diags *diags, np_pos pos)
+{
+	const source *s = source_find(diags, pos);
+	return s ? s->text : diags->text;
 }
 
 /* End of a line; YAML breaks lines at more than \n. *ret_length is the break's, 0 at the end of the text. */
@@ -107,113 +127,168 @@ static GArray *lines_index(const char *text)
 	return lines;
 }
 
-/* One source line as it is shown: the characters from `skip` on, and where the caret comes. */
-static void source_render(GString *out, const char *line, np_pos pos, const char *mark, const char *reset)
+const char *np_diags_line(np_diags *diags, np_pos pos, gsize *ret_length)
 {
-	gsize break_length;
-	const char *end = line_end(line, &break_length);
-	guint32 col = MAX(pos.col, 1) - 1, skip = 0;
-	if (col > WINDOW / 2 && g_utf8_strlen(line, end - line) > WINDOW)
-		skip = col - WINDOW / 2;
-	g_autoptr(GString) caret = g_string_new(NULL);
-	guint32 i = 0, last = col + MAX(pos.len, 1);
+	if (diags->lines->len <= pos.source)
+		g_ptr_array_set_size(diags->lines, pos.source + 1);
+	GArray *lines = diags->lines->pdata[pos.source];
+	if (lines == NULL)
+		diags->lines->pdata[pos.source] = lines = lines_index(np_diags_text(diags, pos));
+	if (pos.line == 0 || pos.line > lines->len)
+		return NULL;
+	gsize length;
+	const char *line = g_array_index(lines, const char *, pos.line - 1);
+	*ret_length = (gsize)(line_end(line, &length) - line);
+	return line;
+}
 
-	g_string_append_printf(out, "%5u | %s", pos.line, skip > 0 ? "…" : "");
-	g_string_append(caret, skip > 0 ? " " : "");
-	for (const char *c = line; c < end && i < skip + WINDOW; c = g_utf8_next_char(c), i++) {
-		gunichar u = g_utf8_get_char(c);
-		if (i < skip)
-			continue;
-		gboolean shown = u == '\t' || g_unichar_isprint(u) || g_unichar_iszerowidth(u);
-		g_string_append_unichar(out, shown ? u : 0xfffd);
-		if (i >= last)
-			continue;
-		const char *under = i == col ? "^" : i > col ? "~" : u == '\t' ? "\t" : " ";
-		g_string_append(caret, g_unichar_iszerowidth(u) && i != col ? "" : under);
-		if (g_unichar_iswide(u))
-			g_string_append(caret, i >= col ? "~" : " ");
+bool np_diags_full(const np_diags *diags)
+{
+	return diags->list->len >= SHOWN_MAX;
+}
+
+void np_diags_secret(np_diags *diags, const char *text)
+{
+	if (text[0] != '\0')
+		g_ptr_array_add(diags->secrets, g_strdup(text));
+}
+
+static bool is_word(const char *text, const char *found, size_t length)
+{
+	return (found == text || !g_ascii_isalnum(found[-1])) && !g_ascii_isalnum(found[length]);
+}
+
+/* Replaces a secret by `with`, or by as many stars as it has characters. */
+static char *secret_hide(const char *text, const char *secret, const char *with)
+{
+	size_t length = strlen(secret);
+	g_autoptr(GString) out = g_string_new(NULL);
+	for (const char *c = text; *c != '\0';) {
+		const char *found = strstr(c, secret);
+		g_string_append_len(out, c, found ? found - c : (gssize)strlen(c));
+		if (found == NULL)
+			break;
+		c = found + length;
+		if (length < WORD_SECRET && !is_word(text, found, length))
+			g_string_append(out, secret);
+		else if (with != NULL)
+			g_string_append(out, with);
+		else
+			for (glong i = g_utf8_strlen(secret, -1); i > 0; i--)
+				g_string_append_c(out, '*');
 	}
-	if (i <= col) /* at or behind the end of the line */
-		g_string_append_printf(caret, "%*s", (int)MIN(col - i, WINDOW) + 1, "^");
-	g_string_append_printf(out, "\n      | %s%s%s\n", mark, caret->str, reset);
+	return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+static char *secrets_hide(const np_diags *diags, const char *text, const char *with)
+{
+	char *hidden = g_strdup(text);
+	for (guint i = 0; i < diags->secrets->len; i++) {
+		char *next = secret_hide(hidden, diags->secrets->pdata[i], with);
+		g_free(hidden);
+		hidden = next;
+	}
+	return hidden;
+}
+
+char *np_diags_star(const np_diags *diags, const char *text)
+{
+	return secrets_hide(diags, text, NULL);
+}
+
+/* A copy that is safe to print: what came from a file must not steer a terminal. */
+char *np_diags_clean(const np_diags *diags, const char *text)
+{
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+	g_autofree char *hidden = secrets_hide(diags, valid, "(sensitive)");
+	g_autoptr(GString) copy = g_string_new(NULL);
+	for (const char *c = hidden; *c != '\0'; c = g_utf8_next_char(c)) {
+		gunichar u = g_utf8_get_char(c);
+		if (u == '\n' || u == '\t')
+			g_string_append(copy, u == '\n' ? "\\n" : "\\t");
+		else
+			g_string_append_unichar(copy, g_unichar_isprint(u) ? u : 0xfffd);
+	}
+	return g_string_free(g_steal_pointer(&copy), FALSE);
+}
+
+void np_diag_note(np_diag *diag, np_pos pos, const char *format, ...)
+{
+	np_note *note = g_new0(np_note, 1);
+	va_list arguments;
+	va_start(arguments, format);
+	note->text = g_strdup_vprintf(format, arguments);
+	va_end(arguments);
+	note->pos = pos;
+	if (diag->notes == NULL)
+		diag->notes = g_ptr_array_new_with_free_func(note_free);
+	g_ptr_array_add(diag->notes, note);
+}
+
+static void notes_clean(const np_diags *diags, const np_diag *diag)
+{
+	for (guint i = 0; diag->notes != NULL && i < diag->notes->len; i++) {
+		np_note *note = diag->notes->pdata[i];
+		char *clean = np_diags_clean(diags, note->text);
+		g_free(note->text);
+		note->text = clean;
+	}
+}
+
+void np_diags_add(np_diags *diags, unsigned code, np_severity severity, np_pos pos, const char *hint,
+                  const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	g_autofree char *message = g_strdup_vprintf(format, arguments);
+	va_end(arguments);
+	if (!g_hash_table_add(diags->seen, g_strdup_printf("%u:%u:%u:%s", pos.source, pos.line, pos.col, message)))
+		return;
+
+	if (diags->strict)
+		severity = NP_SEVERITY_ERROR;
+	if (severity == NP_SEVERITY_ERROR)
+		diags->errors++;
+	else
+		diags->warnings++;
+	if (np_diags_full(diags))
+		return;
+	np_diag *diag = g_new0(np_diag, 1);
+	diag->severity = severity;
+	diag->code = code;
+	diag->pos = pos;
+	diag->message = np_diags_clean(diags, message);
+	diag->hint = hint ? np_diags_clean(diags, hint) : NULL;
+	if (diags->annotate != NULL)
+		diags->annotate(diags, diag, diags->annotate_data);
+	notes_clean(diags, diag);
+	g_ptr_array_add(diags->list, diag);
 }
 
 static int diag_compare(gconstpointer a, gconstpointer b)
 {
-	const np_diag *const *x = a, *const *y = b;
-	if ((*x)->pos.line != (*y)->pos.line)
-		return (*x)->pos.line < (*y)->pos.line ? -1 : 1;
-	if ((*x)->pos.col != (*y)->pos.col)
-		return (*x)->pos.col < (*y)->pos.col ? -1 : 1;
-	return strcmp((*x)->message, (*y)->message);
+	const np_diag *x = *(np_diag *const *)a, *y = *(np_diag *const *)b;
+	if (x->pos.source != y->pos.source)
+		return x->pos.source < y->pos.source ? -1 : 1;
+	if (x->pos.line != y->pos.line)
+		return x->pos.line < y->pos.line ? -1 : 1;
+	if (x->pos.col != y->pos.col)
+		return x->pos.col < y->pos.col ? -1 : 1;
+	return strcmp(x->message, y->message);
 }
 
-static void diag_render(GString *out, const np_diags *diags, const GArray *lines, const np_diag *diag, bool colour)
+bool np_diags_told(np_diags *diags, unsigned code, np_pos pos)
 {
-	bool is_error = diag->severity == NP_SEVERITY_ERROR;
-	const char *reset = colour ? "\033[0m" : "", *bold = colour ? "\033[1m" : "", *cyan = colour ? "\033[36m" : "";
-	const char *mark = !colour ? "" : is_error ? "\033[1;31m" : "\033[1;35m";
-
-	g_string_append_printf(out, "%s%s:", bold, diags->file);
-	if (diag->pos.line > 0)
-		g_string_append_printf(out, "%u:%u:", diag->pos.line, MAX(diag->pos.col, 1));
-	g_string_append_printf(out, "%s %s%s:%s %s%s%s\n", reset, mark, is_error ? "error" : "warning", reset, bold,
-	                       diag->message, reset);
-	if (diag->pos.line > 0 && diag->pos.line <= lines->len)
-		source_render(out, g_array_index(lines, const char *, diag->pos.line - 1), diag->pos, mark, reset);
-	if (diag->hint != NULL)
-		g_string_append_printf(out, "      = %shint:%s %s\n", cyan, reset, diag->hint);
+	char *key = g_strdup_printf("%u:%u:%u#%u", pos.source, pos.line, pos.col, code);
+	return !g_hash_table_add(diags->seen, key);
 }
 
-char *np_diags_render(np_diags *diags, bool colour)
+void np_diags_sort(np_diags *diags)
 {
-	g_autoptr(GArray) lines = lines_index(diags->text);
-	g_autoptr(GString) out = g_string_new(NULL);
 	g_ptr_array_sort(diags->list, diag_compare);
-	for (guint i = 0; i < diags->list->len; i++)
-		diag_render(out, diags, lines, diags->list->pdata[i], colour);
-	unsigned more = diags->errors + diags->warnings - diags->list->len;
-	if (more > 0)
-		g_string_append_printf(out, "%s: %u more like these\n", diags->file, more);
-	return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-#define WORD_MAX 64
-
-/* Edit distance where swapping two neighbours counts as one. */
-static unsigned word_distance(const char *a, size_t n, const char *b, size_t m)
+char *np_code_format(unsigned code)
 {
-	unsigned rows[3][WORD_MAX + 1];
-	for (size_t j = 0; j <= m; j++)
-		rows[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= n; i++) {
-		unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= m; j++) {
-			unsigned change = above[j - 1] + (a[i - 1] != b[j - 1]);
-			row[j] = MIN(MIN(row[j - 1], above[j]) + 1, change);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				row[j] = MIN(row[j], above2[j - 2] + 1);
-		}
-	}
-	return rows[n % 3][m];
-}
-
-const char *np_nearest(const char *word, const char *const *candidates)
-{
-	size_t length = strlen(word);
-	const char *nearest = NULL;
-	unsigned best = (unsigned)(length + 2) / 3 + 1;
-	for (; length <= WORD_MAX && *candidates != NULL; candidates++) {
-		size_t other = strlen(*candidates);
-		if (other > WORD_MAX)
-			continue;
-		unsigned distance = word_distance(word, length, *candidates, other);
-		/* A word that shares nothing with the candidate is not a misspelling of it. */
-		if (distance < best && distance < MAX(length, other)) {
-			best = distance;
-			nearest = *candidates;
-		}
-	}
-	return nearest;
+	return g_strdup_printf("NP%04u", code);
 }

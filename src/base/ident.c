@@ -9,6 +9,17 @@ static const guint8 namespace_bytes[16] = {
         0xc9, 0x90, 0xa4, 0x6e, 0xbd, 0x2d, 0x54, 0xeb, 0x87, 0xba, 0x2a, 0x4a, 0x09, 0xcb, 0xcc, 0x87,
 };
 
+/* Hexadecimal digits of bytes; printf takes as long as the checksum. */
+static char *hex_put(char *out, const guint8 *bytes, unsigned n)
+{
+	static const char digits[] = "0123456789abcdef";
+	for (unsigned i = 0; i < n; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
+	}
+	return out;
+}
+
 /* Parts are joined by newlines, which no name contains, so that ("a", "bc") and ("ab", "c") differ. */
 static void checksum_parts(GChecksum *sum, const char *part, va_list parts)
 {
@@ -33,8 +44,13 @@ char *np_ident_uuid(const char *part, ...)
 	g_checksum_get_digest(sum, d, &length);
 	d[6] = (guint8)((d[6] & 0x0f) | 0x50);
 	d[8] = (guint8)((d[8] & 0x3f) | 0x80);
-	return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", d[0], d[1], d[2],
-	                       d[3], d[4], d[5], d[6], d[7], d[8], d[9], d[10], d[11], d[12], d[13], d[14], d[15]);
+	static const unsigned groups[] = {4, 2, 2, 2, 6};
+	char *text = g_malloc(37), *out = text;
+	for (unsigned i = 0, at = 0; i < G_N_ELEMENTS(groups); at += groups[i++]) {
+		out = hex_put(out, d + at, groups[i]);
+		*out++ = i + 1 < G_N_ELEMENTS(groups) ? '-' : '\0';
+	}
+	return text;
 }
 
 char *np_ident_mac(const char *part, ...)
@@ -48,7 +64,10 @@ char *np_ident_mac(const char *part, ...)
 	guint8 d[32];
 	gsize length = sizeof d;
 	g_checksum_get_digest(sum, d, &length);
-	return g_strdup_printf("52:54:00:%02x:%02x:%02x", d[0], d[1], d[2]);
+	char *text = g_strdup("52:54:00:xx:xx:xx");
+	for (unsigned i = 0; i < 3; i++)
+		hex_put(text + 9 + 3 * i, d + i, 1);
+	return text;
 }
 
 char *np_ident_sha256(const void *data, gssize length)

@@ -23,6 +23,7 @@ enum {
 typedef struct {
 	char *file, *connect, *lock_timeout, *parallelism, *out;
 	char **vars, **var_files, **rest;
+	gboolean strict, print, resources, diagnostics, man; /* of validate; of schema */
 	gboolean json, quiet, verbose, no_color, yes, detailed, all_labs;
 	/* worked out of the above */
 	guint64 lock_timeout_ms;
@@ -51,6 +52,7 @@ int np_cmd_plan(const np_command *command, np_options *options);
 int np_cmd_apply(const np_command *command, np_options *options);
 int np_cmd_destroy(const np_command *command, np_options *options);
 int np_cmd_status(const np_command *command, np_options *options);
+int np_cmd_doctor(const np_command *command, np_options *options);
 int np_cmd_ssh(const np_command *command, np_options *options);
 int np_cmd_schema(const np_command *command, np_options *options);
 int np_cmd_version(const np_command *command, np_options *options);
@@ -77,7 +79,9 @@ typedef struct {
 void np_context_clear(np_context *context);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_context, np_context_clear)
 
-/* Loads and prints the diagnostics; NP_EXIT_OK or the exit code. */
+/* Loads and prints the diagnostics; NP_EXIT_OK or the exit code. np_context_load_checked looks at the files that the lab names as
+ * well and with --json prints the diagnostics as JSON. */
+int np_context_load_checked(np_context *context, const np_options *options);
 int np_context_load(np_context *context, const np_options *options);
 /* Looks at images, keys and files that the lab names. */
 bool np_context_resolve(np_context *context, GError **error);

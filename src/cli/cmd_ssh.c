@@ -7,8 +7,24 @@
 #include "base/error.h"
 #include "cli/cli.h"
 
+/* How many nodes a count has made of a name: NAME-1, NAME-2, … */
+static unsigned counted_nodes(const np_lab *lab, const char *address)
+{
+	unsigned n = 0;
+	for (;; n++) {
+		g_autofree char *name = g_strdup_printf("%s-%u", address, n + 1);
+		if (!np_lab_node(lab, name))
+			return n;
+	}
+}
+
 static void no_such_node(const np_lab *lab, const char *address)
 {
+	unsigned n = counted_nodes(lab, address);
+	if (n > 0) {
+		fprintf(stderr, "error: '%s' has a count: name one of its nodes, from %s-1 to %s-%u.\n", address, address, address, n);
+		return;
+	}
 	fprintf(stderr, "error: Lab '%s' has no node '%s'. 'nestplan status' shows its nodes.\n", lab->name, address);
 }
 

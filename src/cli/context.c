@@ -25,21 +25,93 @@ static const char *lab_file(const np_options *options)
 	return options->rest && options->rest[0] ? options->rest[0] : "lab.yaml";
 }
 
-int np_context_load(np_context *context, const np_options *options)
+/* NESTPLAN_VAR_NAME=VALUE as "NAME=VALUE"; the twin of --var-file is not one of them. */
+static GPtrArray *environment_variables(void)
 {
-	g_autoptr(np_diags) diags = NULL;
-	g_autoptr(GError) error = NULL;
-	np_load_options load = {.variables = (const char *const *)options->vars};
-	context->lab = np_lab_load(lab_file(options), &load, &diags, &error);
-	if (diags && (diags->errors || diags->warnings) && !(options->quiet && !diags->errors)) {
+	static const char prefix[] = "NESTPLAN_VAR_";
+	GPtrArray *found = g_ptr_array_new_with_free_func(g_free);
+	g_auto(GStrv) environment = g_get_environ();
+	for (char **entry = environment; entry && *entry; entry++)
+		if (g_str_has_prefix(*entry, prefix) && !g_str_has_prefix(*entry, "NESTPLAN_VAR_FILE=") && strchr(*entry, '='))
+			g_ptr_array_add(found, g_strdup(*entry + strlen(prefix)));
+	g_ptr_array_add(found, NULL);
+	return found;
+}
+
+static void var_file_clear(gpointer data)
+{
+	g_free((char *)((np_var_file *)data)->text);
+}
+
+/* The files of --var-file; NULL with *error set when one cannot be read. */
+static GArray *var_files_read(const np_options *options, GError **error)
+{
+	g_autoptr(GArray) files = g_array_new(FALSE, FALSE, sizeof(np_var_file));
+	g_array_set_clear_func(files, var_file_clear);
+	for (char **name = options->var_files; name && *name; name++) {
+		char *text = NULL;
+		gsize length = 0;
+		g_autoptr(GError) local = NULL;
+		if (!g_file_get_contents(*name, &text, &length, &local)) {
+			g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "the file of variables '%s' cannot be read: %s", *name, local->message);
+			return NULL;
+		}
+		np_var_file file = {*name, text, length};
+		g_array_append_val(files, file);
+	}
+	return g_steal_pointer(&files);
+}
+
+static void show_diagnostics(np_context *context, const np_options *options, np_diags *diags, bool as_json)
+{
+	if (as_json) {
+		g_autofree char *json = np_diags_json(diags, context->lab ? context->lab->name : NULL);
+		puts(json);
+	} else if ((diags->errors || diags->warnings) && !(options->quiet && !diags->errors)) {
 		g_autofree char *text = np_diags_render(diags, np_colour(stderr, options));
 		fputs(text, stderr);
 	}
-	if (error) {
-		np_complain(options, error);
-		return np_exit_code(error) == NP_EXIT_INVALID ? NP_EXIT_INVALID : NP_EXIT_FAILED;
-	}
+}
+
+static int load(np_context *context, const np_options *options, bool checked, GError **error)
+{
+	g_autoptr(np_diags) diags = NULL;
+	g_autoptr(GPtrArray) environment = environment_variables();
+	g_autoptr(GArray) files = var_files_read(options, error);
+	if (!files)
+		return NP_EXIT_FAILED;
+	np_load_options how = {
+		.variables = (const char *const *)options->vars,
+		.environment = (const char *const *)environment->pdata,
+		.var_files = (const np_var_file *)(gpointer)files->data,
+		.n_var_files = files->len,
+		.strict = options->strict,
+		.check_files = checked,
+	};
+	context->lab = np_lab_load(lab_file(options), &how, &diags, error);
+	if (diags)
+		show_diagnostics(context, options, diags, checked && options->json);
 	return context->lab ? NP_EXIT_OK : NP_EXIT_INVALID;
+}
+
+static int load_and_complain(np_context *context, const np_options *options, bool checked)
+{
+	g_autoptr(GError) error = NULL;
+	int code = load(context, options, checked, &error);
+	if (!error)
+		return code;
+	np_complain(options, error);
+	return np_exit_code(error) == NP_EXIT_INVALID ? NP_EXIT_INVALID : NP_EXIT_FAILED;
+}
+
+int np_context_load(np_context *context, const np_options *options)
+{
+	return load_and_complain(context, options, false);
+}
+
+int np_context_load_checked(np_context *context, const np_options *options)
+{
+	return load_and_complain(context, options, true);
 }
 
 static bool is_literal_key(const char *text)

@@ -5,11 +5,11 @@
 
 #include "cli/cli.h"
 
-#define LAB_OPTIONS "file connect var"
+#define LAB_OPTIONS "file connect var var-file"
 
 const np_command np_commands[] = {
-	{"validate", "[LAB]", "check the lab file; touches nothing", "All problems are shown at once, with their places.",
-	 "file var", 0, 1, np_cmd_validate},
+	{"validate", "[LAB]", "check the lab file; touches nothing", "All problems are shown at once, with their places and codes (docs/diagnostics.md).",
+	 "file var var-file strict print resources json", 0, 1, np_cmd_validate},
 	{"plan", "[LAB]", "show what apply would change",
 	 "With --detailed-exitcode the exit code is 0 without changes, 2 with changes and 1 after an error.",
 	 LAB_OPTIONS " detailed-exitcode json", 0, 1, np_cmd_plan},
@@ -22,10 +22,14 @@ const np_command np_commands[] = {
 	 LAB_OPTIONS " auto-approve parallelism lock-timeout json", 0, 1, np_cmd_destroy},
 	{"status", "[LAB]", "show the tree of levels: power, address, accelerator, proof", "The proof is gathered anew each time.",
 	 LAB_OPTIONS " json all-labs", 0, 1, np_cmd_status},
+	{"doctor", "[LAB]", "check this host: virtualization, nesting, libvirt, storage",
+	 "A checklist, each line good, warning or bad, with the fix. With LAB it also looks at what that lab needs. Exit code 1 when "
+	 "something is bad.",
+	 LAB_OPTIONS " json", 0, 1, np_cmd_doctor},
 	{"ssh", "[LAB] ADDRESS [-- COMMAND…]", "log in to a node at any level, or run a command there",
 	 "ADDRESS is a node's path, such as compute-1/guest-2. The lab's own key is used and the guests' host keys are pinned.",
 	 LAB_OPTIONS, 1, 2, np_cmd_ssh},
-	{"schema", "", "print the JSON Schema of the lab file", NULL, "", 0, 0, np_cmd_schema},
+	{"schema", "", "print the JSON Schema of the lab file", NULL, "diagnostics man", 0, 0, np_cmd_schema},
 	{"version", "", "print the version", NULL, "json", 0, 0, np_cmd_version},
 	{NULL},
 };
@@ -66,6 +70,7 @@ static int unknown_command(const char *name)
 int main(int argc, char **argv)
 {
 	setlocale(LC_ALL, "");
+	g_setenv("KMOD_LOG", "crit", FALSE); /* libkmod complains of lines in modprobe.d on stderr before it can be told not to */
 	if (argc < 2 || g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h") || g_str_equal(argv[1], "help")) {
 		g_autofree char *help = np_main_help();
 		fputs(help, argc < 2 ? stderr : stdout);

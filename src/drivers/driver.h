@@ -51,7 +51,10 @@ typedef struct {
 	void (*close)(np_conn *conn); /* NULL-tolerant */
 	bool (*alive)(np_conn *conn);
 	char *(*uri)(np_conn *conn); /* the canonical URI */
+	/* All but what needs the domain capabilities: modes, models, nested. Asked once a connection. */
 	bool (*facts)(np_conn *conn, np_host_facts *ret, GError **error);
+	/* Adds those. A hypervisor that cannot say leaves them unknown. */
+	void (*cpus)(np_conn *conn, np_host_facts *facts);
 
 	/* Fills site->nodes, networks, foreign, volumes, pool with what is there; `lab` NULL: of every lab. The mark's other
 	 * attributes go into np_seen_node. Addresses are those of the mark. */
@@ -76,6 +79,8 @@ typedef struct {
 	bool (*domain_define)(np_conn *conn, const np_domain_spec *spec, GError **error);
 	bool (*domain_start)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error); /* ensure running; then checks that the live
 	                                                   XML still has the required nesting feature and the asked domain type */
+	/* Notes that the running domain was seen ready; forgotten when it stops. observe reads it into np_seen_node.ready. */
+	bool (*domain_ready)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error);
 	bool (*domain_reset)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error); /* the reset button */
 	/* Graceful; after timeout_ms (0: at once) the power is cut. Waits by event. Ensure off. */
 	bool (*domain_stop)(np_conn *conn, const char *lab, const char *libvirt_name, guint64 timeout_ms, GCancellable *cancel, GError **error);
@@ -97,8 +102,6 @@ typedef struct {
 extern const np_hypervisor_ops np_libvirt; /* drivers/libvirt; "ext" URIs as everything else */
 
 /* ── kernel of this machine: drivers/kmod ─────────────────────────────── */
-#define NP_NESTING_FILE "/etc/modprobe.d/zz-nestplan.conf"
-
 /* What the kernel's nesting is to become. */
 typedef struct {
 	const char *module;      /* "kvm_amd", "kvm_intel" */
@@ -148,6 +151,8 @@ typedef struct {
 	              int *failed, GError **error);
 	/* Hash of what `inject` writes for a node, contents of source files included. Caller frees. */
 	char *(*inject_id)(const np_lab *lab, const np_node *node, GError **error);
+	/* Version of libguestfs. Caller frees. */
+	char *(*version)(void);
 } np_disk_ops;
 extern const np_disk_ops np_guestfs;
 
@@ -182,6 +187,9 @@ extern const np_guest_ops np_ssh;
 typedef struct {
 	/* Builds the images share of a site when the cache has none; returns its path. Caller frees. */
 	char *(*share)(const np_lab *lab, const np_site *site, GCancellable *cancel, GError **error);
+	/* Looks at a storage folder as QEMU's user (uid, gid; -1: do not look) would, and for the programs that nestplan runs.
+	 * Fills all but the version of libguestfs. */
+	void (*local)(const char *storage, int uid, int gid, np_local_facts *ret);
 } np_image_ops;
 extern const np_image_ops np_image_files;
 

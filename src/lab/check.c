@@ -8,7 +8,8 @@
 #include "lab/lab.h"
 #include "lab/walk.h"
 
-void np_check_report(np_checker *c, np_severity severity, np_pos pos, const char *hint, const char *format, ...)
+void np_check_report(np_checker *c, np_code code, np_severity severity, np_pos pos, const char *hint,
+                     const char *format, ...)
 {
 	/* The format tells the mistake; the arguments only tell the copies of one node apart. */
 	if (pos.line > 0 && !g_hash_table_add(c->seen, g_strdup_printf("%u:%u:%s", pos.line, pos.col, format)))
@@ -17,7 +18,7 @@ void np_check_report(np_checker *c, np_severity severity, np_pos pos, const char
 	va_start(arguments, format);
 	g_autofree char *message = g_strdup_vprintf(format, arguments);
 	va_end(arguments);
-	np_diags_add(c->diags, severity, pos, hint, "%s", message);
+	np_diags_add(c->diags, code, severity, pos, hint, "%s", message);
 }
 
 char *np_check_hint(const GPtrArray *map, const char *name, const char *otherwise)
@@ -38,10 +39,10 @@ static void required_check(const np_kind *kind, gpointer object, gpointer data)
 		if ((kind->fields[i].flags & NP_FIELD_REQUIRED) == 0 || (base->set >> i & 1) != 0)
 			continue;
 		if (base->name != NULL)
-			np_check_error(c, base->pos, NULL, "%s '%s' needs the key '%s'", kind->name, base->name,
-			               kind->fields[i].name);
+			np_check_error(c, NP_CODE_KEY_MISSING, base->pos, NULL, "%s '%s' needs the key '%s'",
+			               kind->name, base->name, kind->fields[i].name);
 		else
-			np_check_error(c, base->pos, NULL, "the %s needs the key '%s'", kind->name,
+			np_check_error(c, NP_CODE_KEY_MISSING, base->pos, NULL, "the %s needs the key '%s'", kind->name,
 			               kind->fields[i].name);
 	}
 }
@@ -51,8 +52,9 @@ static void image_check(np_checker *c, const np_image *image)
 	const char *scheme = image->source ? strstr(image->source, "://") : NULL;
 	if (scheme != NULL && !g_str_has_prefix(image->source, "http://") &&
 	    !g_str_has_prefix(image->source, "https://"))
-		np_check_error(c, np_object_at(&np_image_kind, &image->base, "source"), "use http or https, or a file",
-		               "image '%s' comes by a protocol that is not supported", image->base.name);
+		np_check_error(c, NP_CODE_IMAGE_PROTOCOL, np_object_at(&np_image_kind, &image->base, "source"),
+		               "use http or https, or a file", "image '%s' comes by a protocol that is not supported",
+		               image->base.name);
 }
 
 /* Texts that are expanded only when they are used: are all their names known? */
@@ -61,11 +63,12 @@ static void late_check(np_checker *c, const np_node *node, np_pos pos, const cha
 	g_autoptr(GError) error = NULL;
 	g_autofree char *expanded = np_lab_expand(c->lab, node, text, &error);
 	if (expanded == NULL)
-		np_check_error(c, pos, NULL, "node '%s': %s", node->address, error->message);
+		np_check_error(c, NP_CODE_EXPRESSION_TARGET, pos, NULL, "node '%s': %s", node->address, error->message);
 }
 
 static void node_late_check(np_node *node, gpointer data)
 {
+	((np_checker *)data)->origin->node = node;
 	for (guint i = 0; i < node->inject.files->len; i++) {
 		const np_file *file = node->inject.files->pdata[i];
 		if (file->content != NULL)
@@ -76,18 +79,22 @@ static void node_late_check(np_node *node, gpointer data)
 		           node->inject.run->pdata[i]);
 }
 
-void np_lab_check(np_lab *lab, np_diags *diags)
+void np_lab_check(np_lab *lab, np_diags *diags, np_origin *origin)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	np_checker c = {lab, diags, seen};
+	np_checker c = {lab, diags, origin, seen};
+	origin->lab = lab;
+	origin->owner = NULL;
 	np_object_walk(&np_lab_kind, lab, required_check, &c);
 	/* Its pool would be nestplan-images, which all labs share. */
 	if (g_strcmp0(lab->name, "images") == 0)
-		np_check_error(&c, np_object_at(&np_lab_kind, &lab->base, "name"), "choose another name",
+		np_check_error(&c, NP_CODE_LAB_NAME, np_object_at(&np_lab_kind, &lab->base, "name"),
+		               "choose another name",
 		               "a lab cannot be named 'images': its storage pool would be the one of the images");
 	for (guint i = 0; i < lab->images->len; i++)
 		image_check(&c, lab->images->pdata[i]);
 	np_check_networks(&c);
+	np_check_overlaps(&c);
 	np_check_nodes(&c);
 	/* Addresses that other mistakes kept from being derived would be reported as missing. */
 	if (diags->errors == 0)

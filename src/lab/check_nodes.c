@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "base/units.h"
 #include "lab/check.h"
+
+#define NAME_MAX_LENGTH 31 /* as NP_PATTERN_NAME says */
 
 static gboolean has(const np_node *node, const char *field)
 {
@@ -19,16 +20,19 @@ static void needs_check(np_checker *c, const np_node *node)
 	static const char *const needed[] = {"image", "memory", "vcpus", NULL};
 	for (unsigned i = 0; needed[i] != NULL; i++) {
 		np_pos pos = node->base.pos;
-		if (has(node, needed[i]))
+		/* One place, three messages: np_check_report would keep only the first. */
+		if (has(node, needed[i]) ||
+		    !g_hash_table_add(c->seen, g_strdup_printf("%u:%u:%s", pos.line, pos.col, needed[i])))
 			continue;
 		g_autofree char *hint = g_strdup_printf("set '%s' in the node, in its type or in defaults", needed[i]);
-		/* One place, three messages: np_check_report would keep only the first. */
-		np_diags_error(c->diags, pos, hint, "node '%s' has no %s", node->base.name, needed[i]);
+		np_diags_error(c->diags, NP_CODE_NODE_INCOMPLETE, pos, hint, "node '%s' has no %s", node->base.name,
+		               needed[i]);
 	}
 	if (node->image != NULL && np_map_find(c->lab->images, node->image) == NULL) {
 		g_autofree char *hint =
 		        np_check_hint(c->lab->images, node->image, "declare it in the section 'images'");
-		np_check_error(c, at(node, "image"), hint, "there is no image '%s'", node->image);
+		np_check_error(c, NP_CODE_IMAGE_UNKNOWN, at(node, "image"), hint, "there is no image '%s'",
+		               node->image);
 	}
 }
 
@@ -39,13 +43,15 @@ static void cpu_check(np_checker *c, const np_node *node)
 	gboolean custom = cpu->mode == NP_CPU_CUSTOM;
 	gboolean has_model = np_object_has(&np_cpu_kind, &cpu->base, "model");
 	if (custom && !has_model)
-		np_check_error(c, pos, "add 'model: NAME', for example EPYC",
+		np_check_error(c, NP_CODE_CPU_MODEL, pos, "add 'model: NAME', for example EPYC",
 		               "the CPU of node '%s' is custom, but has no model", node->base.name);
 	if (!custom && has_model)
-		np_check_error(c, np_object_at(&np_cpu_kind, &cpu->base, "model"), "add 'mode: custom'",
-		               "the CPU of node '%s' has a model, which is for mode custom", node->base.name);
+		np_check_error(c, NP_CODE_CPU_MODEL, np_object_at(&np_cpu_kind, &cpu->base, "model"),
+		               "add 'mode: custom'", "the CPU of node '%s' has a model, which is for mode custom",
+		               node->base.name);
 	if (node->accel == NP_ACCEL_EMULATE && cpu->mode == NP_CPU_HOST_PASSTHROUGH)
-		np_check_error(c, pos.line > 0 ? pos : at(node, "accel"), "use 'maximum', or 'accel: kvm'",
+		np_check_error(c, NP_CODE_CPU_ACCEL, pos.line > 0 ? pos : at(node, "accel"),
+		               "use 'maximum', or 'accel: kvm'",
 		               "node '%s' is emulated, which cannot pass the host's CPU through", node->base.name);
 }
 
@@ -54,28 +60,33 @@ static void disks_check(np_checker *c, const np_node *node)
 	for (guint i = 0; i < node->disks->len; i++) {
 		const np_disk *disk = node->disks->pdata[i];
 		if (strcmp(disk->base.name, "root") != 0 && !np_object_has(&np_disk_kind, &disk->base, "size"))
-			np_check_error(c, disk->base.pos, "as in '100GiB'", "disk '%s' of node '%s' needs a size",
-			               disk->base.name, node->base.name);
+			np_check_error(c, NP_CODE_DISK_SIZE, disk->base.pos, "as in '100GiB'",
+			               "disk '%s' of node '%s' needs a size", disk->base.name, node->base.name);
 	}
 }
 
 static void nic_address_check(np_checker *c, const np_node *node, const np_nic *nic, const np_network *network)
 {
+	gboolean inside = np_cidr_contains(network->cidr, nic->address);
+	if (inside && nic->address != network->gateway && nic->address != network->cidr.base &&
+	    nic->address != np_cidr_broadcast(network->cidr))
+		return;
 	np_pos pos = np_object_at(&np_nic_kind, &nic->base, "address");
 	g_autofree char *address = np_ip_format(nic->address);
 	g_autofree char *range = np_cidr_format(network->cidr);
 	if (!np_cidr_is_set(network->cidr))
-		np_check_error(c, pos, "add the key 'cidr' to the network",
+		np_check_error(c, NP_CODE_ADDRESS_RANGE, pos, "add the key 'cidr' to the network",
 		               "address %s of node '%s' is on network '%s', whose range is not known", address,
 		               node->address, network->address);
-	else if (!np_cidr_contains(network->cidr, nic->address))
-		np_check_error(c, pos, NULL, "address %s of node '%s' is not in the range %s of network '%s'", address,
-		               node->address, range, network->address);
+	else if (!inside)
+		np_check_error(c, NP_CODE_ADDRESS_OUTSIDE, pos, NULL,
+		               "address %s of node '%s' is not in the range %s of network '%s'", address, node->address,
+		               range, network->address);
 	else if (nic->address == network->gateway)
-		np_check_error(c, pos, "use any other", "address %s of node '%s' is that of the network's own gateway",
-		               address, node->address);
-	else if (nic->address == network->cidr.base || nic->address == np_cidr_broadcast(network->cidr))
-		np_check_error(c, pos, NULL,
+		np_check_error(c, NP_CODE_ADDRESS_GATEWAY, pos, "use any other",
+		               "address %s of node '%s' is that of the network's own gateway", address, node->address);
+	else
+		np_check_error(c, NP_CODE_ADDRESS_EDGE, pos, NULL,
 		               "address %s of node '%s' is the first or last of the range %s and not a machine's",
 		               address, node->address, range);
 }
@@ -90,9 +101,10 @@ static void nics_check(np_checker *c, const np_node *node)
 			g_autofree char *hint =
 			        np_check_hint(node->parent->networks, name,
 			                      "a NIC is on a network of the site that carries its node");
-			np_check_error(c, np_object_at(&np_nic_kind, &nic->base, "network"), hint,
-			               "NIC '%s' of node '%s' is on network '%s', which %s has not", nic->base.name,
-			               node->base.name, name, node->parent->node ? "the node around it" : "the host");
+			np_check_error(c, NP_CODE_NETWORK_UNKNOWN, np_object_at(&np_nic_kind, &nic->base, "network"),
+			               hint, "NIC '%s' of node '%s' is on network '%s', which %s has not",
+			               nic->base.name, node->base.name, name,
+			               node->parent->node ? "the node around it" : "the host");
 		} else if (nic->address != 0) {
 			nic_address_check(c, node, nic, network);
 		}
@@ -105,49 +117,55 @@ static void file_check(np_checker *c, const np_file *file)
 	gboolean content = np_object_has(&np_file_kind, &file->base, "content");
 	const char *path = file->path ? file->path : "?";
 	if (source && content)
-		np_check_error(c, np_object_at(&np_file_kind, &file->base, "content"), "keep one of them",
-		               "file '%s' has both 'source' and 'content'", path);
+		np_check_error(c, NP_CODE_FILE_SOURCE, np_object_at(&np_file_kind, &file->base, "content"),
+		               "keep one of them", "file '%s' has both 'source' and 'content'", path);
 	if (!source && !content)
-		np_check_error(c, file->base.pos, "add one of them", "file '%s' has neither 'source' nor 'content'",
-		               path);
+		np_check_error(c, NP_CODE_FILE_SOURCE, file->base.pos, "add one of them",
+		               "file '%s' has neither 'source' nor 'content'", path);
+	if (content && np_object_has(&np_file_kind, &file->base, "template") && !file->expand)
+		np_check_error(c, NP_CODE_TEMPLATE_CONTENT, np_object_at(&np_file_kind, &file->base, "template"),
+		               "write $${ where ${ is meant as it stands",
+		               "${…} in the content of file '%s' is always expanded", path);
 }
 
-/* What a site must have to be reached and to hold what it carries. */
+/* What a site must have to be reached. */
 static void carrier_check(np_checker *c, const np_node *node)
 {
-	guint64 sum = 0;
-	for (guint i = 0; i < node->site.nodes->len; i++) {
-		guint64 memory = ((const np_node *)node->site.nodes->pdata[i])->memory;
-		sum = sum > G_MAXUINT64 - memory ? G_MAXUINT64 : sum + memory;
-	}
-	if (node->site.nodes->len > 0 && node->nics->len == 0)
-		np_check_error(c, node->base.pos, "add 'nics' with a network that has a range",
-		               "node '%s' carries nodes, but has no NIC to reach its hypervisor by", node->base.name);
-	else if (node->site.nodes->len > 0 && np_node_access_nic(node) == NULL && c->diags->errors == 0)
-		np_check_error(
-		        c, node->base.pos, "put one NIC on a network that has a range",
-		        "node '%s' carries nodes, but none of its NICs has an address to reach its hypervisor by",
-		        node->base.name);
-	if (node->memory == 0 || sum <= node->memory)
+	if (!np_node_is_site(node))
 		return;
-	g_autofree char *needed = np_size_human(sum);
-	g_autofree char *there = np_size_human(node->memory);
-	np_check_report(c, NP_SEVERITY_WARNING, at(node, "memory"), NULL,
-	                "the nodes inside '%s' have %s of memory together, more than its own %s", node->address, needed,
-	                there);
+	const char *what = node->site.nodes->len > 0 ? "nodes" : "networks";
+	if (node->nics->len == 0)
+		np_check_error(
+		        c, NP_CODE_SITE_UNREACHABLE, node->base.pos, "add 'nics' with a network that has a range",
+		        "node '%s' carries %s, but has no NIC to reach its hypervisor by", node->base.name, what);
+	else if (np_node_access_nic(node) == NULL && c->diags->errors == 0)
+		np_check_error(c, NP_CODE_SITE_UNREACHABLE, node->base.pos, "put one NIC on a network that has a range",
+		               "node '%s' carries %s, but none of its NICs has an address to reach its hypervisor by",
+		               node->base.name, what);
+	for (guint i = 0; i < node->cpu.features->len; i++) {
+		const np_feature *feature = node->cpu.features->pdata[i];
+		gboolean is_nesting = strcmp(feature->base.name, "vmx") == 0 || strcmp(feature->base.name, "svm") == 0;
+		gboolean is_off = feature->policy == NP_POLICY_DISABLE || feature->policy == NP_POLICY_FORBID;
+		if (is_nesting && is_off && node->site.nodes->len > 0)
+			np_check_error(c, NP_CODE_CPU_NESTING, np_object_at(&np_feature_kind, &feature->base, "policy"),
+			               "remove it, or write require", "node '%s' carries nodes, but its CPU has no %s",
+			               node->base.name, feature->base.name);
+	}
 }
 
 static void ready_check(np_checker *c, const np_node *node)
 {
 	gboolean needs_address = node->ready.wait == NP_WAIT_SSH || node->ready.wait == NP_WAIT_HYPERVISOR;
 	if (needs_address && np_object_has(&np_ready_kind, &node->ready.base, "wait") && node->nics->len == 0)
-		np_check_error(c, np_object_at(&np_ready_kind, &node->ready.base, "wait"), "use 'boot', or add 'nics'",
+		np_check_error(c, NP_CODE_READY_NIC, np_object_at(&np_ready_kind, &node->ready.base, "wait"),
+		               "use 'boot', or add 'nics'",
 		               "node '%s' has no NIC, so nothing in it can be waited for by %s", node->base.name,
 		               np_wait_names[node->ready.wait]);
 }
 
 static void node_check(np_node *node, gpointer data)
 {
+	((np_checker *)data)->origin->node = node;
 	needs_check(data, node);
 	cpu_check(data, node);
 	disks_check(data, node);
@@ -155,6 +173,7 @@ static void node_check(np_node *node, gpointer data)
 	for (guint i = 0; i < node->inject.files->len; i++)
 		file_check(data, node->inject.files->pdata[i]);
 	carrier_check(data, node);
+	np_check_capacity(data, node);
 	ready_check(data, node);
 }
 
@@ -165,12 +184,18 @@ static void names_check(np_checker *c, const np_site *site)
 	for (guint i = 0; i < site->nodes->len; i++) {
 		const np_node *node = site->nodes->pdata[i];
 		const np_node *other = g_hash_table_lookup(names, node->base.name);
+		c->origin->node = node;
 		if (other == NULL)
 			g_hash_table_insert(names, node->base.name, (gpointer)node);
 		else
-			np_check_error(c, node->base.pos, "with count, NAME stands for NAME-1, NAME-2, …",
+			np_check_error(c, NP_CODE_NODE_TWICE, node->base.pos,
+			               "with count, NAME stands for NAME-1, NAME-2, …",
 			               "node '%s' is there twice; the other is in line %u", node->base.name,
 			               other->base.pos.line);
+		if (strlen(node->base.name) > NAME_MAX_LENGTH)
+			np_check_error(c, NP_CODE_NODE_NAME_LONG, node->base.pos, "make the name shorter",
+			               "with its number the node's name '%s' has more than %d characters",
+			               node->base.name, NAME_MAX_LENGTH);
 		names_check(c, &node->site);
 	}
 }

@@ -21,8 +21,7 @@ static void defaults_fill(const np_kind *kind, gpointer object, gpointer data)
 	}
 }
 
-/* True for what NP_FIELD_PATH fields may hold besides file names: URLs and literal public keys. */
-static gboolean is_no_path(const char *text)
+gboolean np_path_is_other(const char *text)
 {
 	static const char *const keys[] = {"ssh-", "ecdsa-", "sk-", NULL};
 	for (unsigned i = 0; keys[i] != NULL; i++)
@@ -33,7 +32,7 @@ static gboolean is_no_path(const char *text)
 
 static void path_resolve(const char *folder, char **path)
 {
-	if (*path == NULL || is_no_path(*path))
+	if (*path == NULL || np_path_is_other(*path))
 		return;
 	gboolean home = (*path)[0] == '~' && ((*path)[1] == '/' || (*path)[1] == '\0');
 	g_autofree char *full = home ? g_build_filename(g_get_home_dir(), *path + 1, NULL) : g_strdup(*path);
@@ -93,7 +92,7 @@ static void node_complete(np_lab *lab, np_site *parent, np_node *node)
 {
 	node->parent = parent;
 	node->uuid = np_ident_uuid(lab->name, "domain", node->address, NULL);
-	node->libvirt_name = g_strdup_printf("%s.%s", lab->name, node->base.name);
+	node->libvirt_name = g_strconcat(lab->name, ".", node->base.name, NULL);
 	for (guint i = 0; i < node->nics->len; i++) {
 		np_nic *nic = node->nics->pdata[i];
 		if (nic->network == NULL)
@@ -110,6 +109,7 @@ static void node_complete(np_lab *lab, np_site *parent, np_node *node)
 static void site_complete(np_lab *lab, np_site *site)
 {
 	site->storage = g_strdup(lab->host.storage);
+	np_site_index(site);
 	for (guint i = 0; i < site->networks->len; i++)
 		network_complete(lab, site, site->networks->pdata[i]);
 	for (guint i = 0; i < site->nodes->len; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fills in what the lab file leaves open. */
 #pragma once
+#include "lab/codes.h"
 #include "lab/model.h"
 
 /* Defaults, links, ids, file names, addresses. lab->folder is set. Problems (a full network) are in diags. */

@@ -10,7 +10,8 @@ typedef struct {
 	np_lab *lab;
 	np_diags *diags;
 	GHashTable *segments; /* const np_network* → GHashTable of np_ip → const np_node* */
-	GHashTable *macs;     /* set, borrowed */
+	GHashTable *macs;     /* MAC → const np_node*; keys borrowed */
+	GHashTable *told;     /* set of places of taken addresses that were reported */
 	GHashTable *full;     /* set of segments reported as full */
 } allocator;
 
@@ -56,22 +57,45 @@ static void counted_shift(np_node *node, guint position, np_nic *nic)
 		nic->address += node->index - 1;
 }
 
+/* A mistake written once is reported once, however many nodes a count makes. */
+static gboolean is_told(allocator *a, np_pos pos)
+{
+	gint64 key = (gint64)pos.line << 32 | pos.col;
+	return !g_hash_table_add(a->told, g_memdup2(&key, sizeof key));
+}
+
+static void mac_reserve(allocator *a, np_node *node, np_nic *nic)
+{
+	np_pos pos = np_object_at(&np_nic_kind, &nic->base, "mac");
+	const np_node *other = g_hash_table_lookup(a->macs, nic->mac);
+	if (other == NULL)
+		g_hash_table_insert(a->macs, nic->mac, node);
+	else if (!is_told(a, pos))
+		np_diags_error(a->diags, NP_CODE_MAC_TWICE, pos,
+		               node->base.pos.line == other->base.pos.line && node->base.pos.col == other->base.pos.col
+		                       ? "with count, use ${node.index} in it, or leave it out"
+		                       : "leave it out, and one is derived",
+		               "MAC address %s of node '%s' is already that of node '%s'", nic->mac, node->address,
+		               other->address);
+}
+
 static void explicit_reserve(allocator *a, np_node *node, np_nic *nic)
 {
 	if (nic->mac != NULL)
-		g_hash_table_add(a->macs, nic->mac);
+		mac_reserve(a, node, nic);
 	const np_network *network = np_nic_network(node, nic);
 	if (nic->address == 0 || network == NULL)
 		return;
 	GHashTable *taken = segment_taken(a, np_network_segment(node->parent, network));
 	const np_node *other = g_hash_table_lookup(taken, GUINT_TO_POINTER(nic->address));
-	g_autofree char *address = np_ip_format(nic->address);
+	np_pos pos = np_object_at(&np_nic_kind, &nic->base, "address");
 	if (other == NULL)
 		g_hash_table_insert(taken, GUINT_TO_POINTER(nic->address), node);
-	else
-		np_diags_error(a->diags, np_object_at(&np_nic_kind, &nic->base, "address"), NULL,
-		               "address %s of node '%s' is already that of node '%s'", address, node->address,
-		               other->address);
+	if (other == NULL || is_told(a, pos))
+		return;
+	g_autofree char *address = np_ip_format(nic->address);
+	np_diags_error(a->diags, NP_CODE_ADDRESS_TWICE, pos, "leave it out, and one is derived",
+	               "address %s of node '%s' is already that of node '%s'", address, node->address, other->address);
 }
 
 static void site_reserve(allocator *a, np_site *site)
@@ -96,7 +120,7 @@ static void mac_derive(allocator *a, const np_node *node, np_nic *nic)
 		g_free(nic->mac);
 		nic->mac = np_ident_mac(lab, "mac", node->address, name, attempt, NULL);
 	}
-	g_hash_table_add(a->macs, nic->mac);
+	g_hash_table_insert(a->macs, nic->mac, (gpointer)node);
 }
 
 static void full_report(allocator *a, const np_node *node, const np_nic *nic, const np_network *network)
@@ -104,7 +128,7 @@ static void full_report(allocator *a, const np_node *node, const np_nic *nic, co
 	g_autofree char *range = np_cidr_format(network->cidr);
 	if (!g_hash_table_add(a->full, (gpointer)network))
 		return;
-	np_diags_error(a->diags, nic->base.pos, "make the network's range larger",
+	np_diags_error(a->diags, NP_CODE_NETWORK_FULL, nic->base.pos, "make the network's range larger",
 	               "%s (%s) has no address left for node '%s'", network->address, range, node->address);
 }
 
@@ -154,8 +178,9 @@ void np_lab_complete_addresses(np_lab *lab, np_diags *diags)
 {
 	g_autoptr(GHashTable) segments = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_hash_table_unref);
 	g_autoptr(GHashTable) macs = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) told = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	g_autoptr(GHashTable) full = g_hash_table_new(NULL, NULL);
-	allocator a = {lab, diags, segments, macs, full};
+	allocator a = {lab, diags, segments, macs, told, full};
 	site_reserve(&a, &lab->site);
 	np_lab_foreach_node(&lab->site, node_derive, &a);
 }

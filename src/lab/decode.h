@@ -4,10 +4,11 @@
 #include "lab/document.h"
 #include "lab/expand.h"
 #include "lab/lab.h"
+#include "lab/origin.h"
 
-/* Never NULL; what is wrong is in diags, and what could be read is in the lab. Nodes have name, index, level and
+/* What is wrong is in diags, and what could be read is in the lab; NULL when that is too much. Nodes have name, index, level and
  * address. */
-np_lab *np_lab_decode(const np_doc *doc, const np_load_options *options, np_diags *diags);
+np_lab *np_lab_decode(const np_doc *doc, const np_load_options *options, np_diags *diags, np_origin *origin);
 
 /* The rest is between decode*.c and variables.c. */
 
@@ -19,6 +20,8 @@ typedef struct {
 	GHashTable *used_types;              /* names */
 	GHashTable *regexes;                 /* pattern → GRegex */
 	guint64 values, bytes, nodes;        /* what was stored so far */
+	np_origin *origin;                   /* what diagnostics are about */
+	gsize node_cost;                     /* of one node without what it holds */
 	gboolean stopped;                    /* a limit was reached */
 } np_decoder;
 
@@ -43,6 +46,10 @@ void np_decode_strings(np_decoder *d, const np_label *label, const np_field *fie
 gboolean np_decode_matches(np_decoder *d, const char *pattern, const char *text);
 /* A key of a map; reports what is wrong with it. */
 gboolean np_decode_key(np_decoder *d, const np_kind *kind, const np_doc_node *key);
+/* What the member held is gone, and with it how it was written. */
+void np_decode_forget(np_decoder *d, gconstpointer member);
+/* Bytes that an object of a kind takes, about. */
+gsize np_decode_cost(const np_kind *kind);
 /* Counts what is stored, so that a small file cannot fill the memory; FALSE at the limit. */
 gboolean np_decode_account(np_decoder *d, gsize bytes, np_pos pos);
 
@@ -50,5 +57,6 @@ gboolean np_decode_account(np_decoder *d, gsize bytes, np_pos pos);
 void np_decode_nodes(np_decoder *d, const np_doc_node *nodes);
 void np_decode_templates(np_decoder *d);
 
-/* Gives the variables their values, from options and defaults. */
-void np_variables_resolve(np_lab *lab, const char *const *assignments, np_diags *diags);
+/* Gives the variables their values: --var goes before --var-file, that before the environment, that before the default.
+ * Sensitive ones become secrets of diags. */
+void np_variables_resolve(np_lab *lab, const np_load_options *options, np_diags *diags);

@@ -6,7 +6,7 @@
 #include "lab/decode.h"
 
 #define LEVELS_MAX 64
-#define NODES_MAX  50000
+#define NODES_MAX  150000
 
 /* The types a piece of the file was reached through, innermost first. */
 typedef struct origin origin;
@@ -22,10 +22,10 @@ typedef struct {
 } layer;
 
 typedef struct {
-	const np_doc_node *key; /* the name as written */
-	const np_doc_node *type_doc;
-	origin from; /* of what the type contains */
-	GArray *own; /* of layer: the node's keys, weakest first */
+	const np_doc_node *key;                   /* the name as written */
+	const np_doc_node *type_doc, *type_value; /* the type's keys; the node's value of `type` */
+	origin from;                              /* of what the type contains */
+	GArray *own;                              /* of layer: the node's keys, weakest first */
 	guint64 count;
 	gboolean counted;
 } group;
@@ -70,6 +70,10 @@ static void node_decode(np_decoder *d, const group *g, np_node *node)
 {
 	np_scope outer = d->scope;
 	np_label label = {"node", g->key->text, FALSE};
+	np_owner owner = {.address = node->address, .key = g->key->pos, .type = g->from.type, .up = d->origin->owner};
+	if (g->type_value != NULL)
+		owner.type_at = g->type_value->pos;
+	d->origin->owner = &owner;
 	d->scope.name = node->base.name;
 	d->scope.address = node->address;
 	d->scope.index = node->index;
@@ -83,15 +87,18 @@ static void node_decode(np_decoder *d, const group *g, np_node *node)
 	g_autoptr(GArray) inner = inner_layers(g);
 	if (inner->len > 0)
 		site_decode(d, &node->site, node->address, inner);
+	d->origin->owner = owner.up;
 	d->scope = outer;
 }
 
 static gboolean nodes_account(np_decoder *d, np_pos pos)
 {
-	if (d->stopped || ++d->nodes <= NODES_MAX)
-		return !d->stopped;
+	if (!np_decode_account(d, d->node_cost, pos))
+		return FALSE;
+	if (++d->nodes <= NODES_MAX)
+		return TRUE;
 	d->stopped = TRUE;
-	np_diags_error(d->diags, pos, NULL, "the lab has more than %d nodes", NODES_MAX);
+	np_diags_error(d->diags, NP_CODE_TOO_MANY_NODES, pos, NULL, "the lab has more than %d nodes", NODES_MAX);
 	return FALSE;
 }
 
@@ -110,8 +117,8 @@ static void group_expand(np_decoder *d, const group *g, np_site *site, const cha
 
 static const char *const *map_keys(const np_doc_node *map, GPtrArray *keys)
 {
-	for (guint32 i = 0; map != NULL && map->type == NP_DOC_MAP && i < map->n; i++)
-		g_ptr_array_add(keys, (gpointer)map->items[2 * i]->text);
+	for (guint32 i = 0; map != NULL && map->type == NP_DOC_MAP && i < map->list->n; i++)
+		g_ptr_array_add(keys, (gpointer)map->list->items[2 * i]->text);
 	g_ptr_array_add(keys, NULL);
 	return (const char *const *)keys->pdata;
 }
@@ -121,16 +128,16 @@ static gboolean type_find(np_decoder *d, group *g, const char *name, const np_do
 {
 	const np_doc_node *doc = d->types ? np_doc_get(d->types, name) : NULL;
 	if (origin_has(from, name)) {
-		np_diags_error(d->diags, value->pos, NULL,
+		np_diags_error(d->diags, NP_CODE_TYPE_CYCLE, value->pos, NULL,
 		               "type '%s' contains a node of type '%s', and so on without end", name, name);
 		return FALSE;
 	}
 	if (doc == NULL) {
 		g_autoptr(GPtrArray) names = g_ptr_array_new();
-		const char *nearest = np_nearest(name, map_keys(d->types, names));
+		const char *nearest = np_diags_full(d->diags) ? NULL : np_nearest(name, map_keys(d->types, names));
 		g_autofree char *hint = nearest ? g_strdup_printf("did you mean '%s'?", nearest) : NULL;
-		np_diags_error(d->diags, value->pos, hint ? hint : "declare it in the section 'types'",
-		               "there is no type '%s'", name);
+		np_diags_error(d->diags, NP_CODE_TYPE_UNKNOWN, value->pos,
+		               hint ? hint : "declare it in the section 'types'", "there is no type '%s'", name);
 		return TRUE;
 	}
 	g_hash_table_add(d->used_types, g_strdup(name));
@@ -159,6 +166,7 @@ static gboolean group_head(np_decoder *d, group *g, np_node *scratch)
 	if (type == NULL || !np_decode_scalar(d, &label, np_kind_field(&np_node_kind, "type"), scratch, type))
 		return TRUE;
 	g->from = (origin){scratch->type, from};
+	g->type_value = type;
 	return type_find(d, g, scratch->type, type, from);
 }
 
@@ -175,22 +183,24 @@ static GArray *group_layers(np_decoder *d, const np_doc_node *key, const GArray 
 		if (inner.doc->type == NP_DOC_MAP)
 			g_array_append_val(own, inner);
 		else
-			np_diags_error(d->diags, inner.doc->pos, NULL, "node '%s' must be a mapping", key->text);
+			np_diags_error(d->diags, NP_CODE_KIND, inner.doc->pos, NULL, "node '%s' must be a mapping",
+			               key->text);
 	}
 	return own;
 }
 
 static void group_decode(np_decoder *d, np_site *site, const char *site_address, const np_doc_node *key, GArray *own)
 {
-	g_autoptr(np_node) scratch = np_object_new(&np_node_kind, NULL);
+	np_node scratch = {0}; /* only for its count and type */
 	group g = {.key = key, .own = own};
 	/* What stands in a node's head is about the file, not about the node it lies in. */
 	np_scope outer = d->scope;
 	d->scope.name = d->scope.address = NULL;
-	gboolean good = np_decode_key(d, &np_node_kind, key) && group_head(d, &g, scratch);
+	gboolean good = np_decode_key(d, &np_node_kind, key) && group_head(d, &g, &scratch);
 	d->scope = outer;
 	if (good)
 		group_expand(d, &g, site, site_address);
+	g_free(scratch.type);
 }
 
 static gboolean site_check(np_decoder *d, const char *address, const np_doc_node *nodes)
@@ -198,9 +208,11 @@ static gboolean site_check(np_decoder *d, const char *address, const np_doc_node
 	if (np_doc_is_null(nodes))
 		return FALSE;
 	if (nodes->type != NP_DOC_MAP)
-		np_diags_error(d->diags, nodes->pos, NULL, "'nodes' must be a mapping with one key for each node");
+		np_diags_error(d->diags, NP_CODE_KIND, nodes->pos, NULL,
+		               "'nodes' must be a mapping with one key for each node");
 	else if (np_address_level(address) >= LEVELS_MAX)
-		np_diags_error(d->diags, nodes->pos, NULL, "nodes are nested more than %d levels deep", LEVELS_MAX);
+		np_diags_error(d->diags, NP_CODE_TOO_MANY_LEVELS, nodes->pos, NULL,
+		               "nodes are nested more than %d levels deep", LEVELS_MAX);
 	else
 		return TRUE;
 	return FALSE;
@@ -221,11 +233,11 @@ static void site_decode(np_decoder *d, np_site *site, const char *address, const
 		const np_doc_node *doc = g_array_index(layers, layer, i).doc;
 		if (!site_check(d, address, doc))
 			continue;
-		for (guint32 k = 0; k < doc->n && !d->stopped; k++) {
-			const np_doc_node *key = doc->items[2 * k];
+		for (guint32 k = 0; k < doc->list->n && !d->stopped; k++) {
+			const np_doc_node *key = doc->list->items[2 * k];
 			if (layers_have(layers, i, key->text))
 				continue;
-			g_autoptr(GArray) own = group_layers(d, key, layers, i, doc->items[2 * k + 1]);
+			g_autoptr(GArray) own = group_layers(d, key, layers, i, doc->list->items[2 * k + 1]);
 			group_decode(d, site, address, key, own);
 		}
 	}
@@ -260,15 +272,15 @@ void np_decode_templates(np_decoder *d)
 	const np_doc_node *nodes = d->defaults ? np_doc_get(d->defaults, "nodes") : NULL;
 	if (nodes != NULL)
 		np_diags_error(
-		        d->diags, nodes->pos, "put them into a type",
+		        d->diags, NP_CODE_DEFAULTS_NODES, nodes->pos, "put them into a type",
 		        "'nodes' cannot be in defaults: those nodes would carry them as well, and so on without end");
 	if (d->defaults != NULL && d->nodes == 0)
 		template_check(d, "defaults", NULL, d->defaults);
 	if (d->types != NULL && d->types->type != NP_DOC_MAP && !np_doc_is_null(d->types))
-		np_diags_error(d->diags, d->types->pos, NULL,
+		np_diags_error(d->diags, NP_CODE_KIND, d->types->pos, NULL,
 		               "'types' of the lab must be a mapping with one key for each type");
-	for (guint32 i = 0; d->types != NULL && d->types->type == NP_DOC_MAP && i < d->types->n; i++) {
-		const np_doc_node *key = d->types->items[2 * i], *value = d->types->items[2 * i + 1];
+	for (guint32 i = 0; d->types != NULL && d->types->type == NP_DOC_MAP && i < d->types->list->n; i++) {
+		const np_doc_node *key = d->types->list->items[2 * i], *value = d->types->list->items[2 * i + 1];
 		if (!np_decode_key(d, &np_node_kind, key))
 			continue;
 		g_ptr_array_add(d->lab->types, g_strdup(key->text));

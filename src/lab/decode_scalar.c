@@ -6,7 +6,8 @@
 #include "lab/walk.h"
 
 #define VALUES_MAX 5000000
-#define BYTES_MAX  (256 * 1024 * 1024)
+#define PART_LINES 1000 /* as far is a part of a long text searched */
+#define BYTES_MAX  (200 * 1024 * 1024)
 
 gboolean np_decode_account(np_decoder *d, gsize bytes, np_pos pos)
 {
@@ -17,8 +18,9 @@ gboolean np_decode_account(np_decoder *d, gsize bytes, np_pos pos)
 	if (d->values <= VALUES_MAX && d->bytes <= BYTES_MAX)
 		return TRUE;
 	d->stopped = TRUE;
-	np_diags_error(d->diags, pos, "look at counts inside counts, and at large texts in types",
-	               "the lab is too large: more than %d values or %d MiB of text", VALUES_MAX, BYTES_MAX >> 20);
+	np_diags_error(d->diags, NP_CODE_LAB_TOO_LARGE, pos,
+	               "look at counts inside counts, and at large texts in types",
+	               "the lab is too large: more than %d values or %d MiB", VALUES_MAX, BYTES_MAX >> 20);
 	return FALSE;
 }
 
@@ -37,18 +39,21 @@ gboolean np_decode_matches(np_decoder *d, const char *pattern, const char *text)
 }
 
 /* Where a piece of a scalar of several lines stands: the next place in the file that reads like it. */
-static np_pos part_search(const char *source, np_pos pos, const char *part, gsize length)
+static np_pos part_search(np_diags *diags, np_pos pos, const char *part, gsize length)
 {
 	g_autofree char *wanted = g_strndup(part, MIN(length, strcspn(part, "\n")));
-	guint32 line = 1;
-	for (const char *c = source; c != NULL && *c != '\0'; line++) {
-		gsize end = strcspn(c, "\n");
-		const char *found = line > pos.line ? g_strstr_len(c, (gssize)end, wanted) : NULL;
-		if (found != NULL)
-			return (np_pos){.line = line,
-			                .col = (guint32)g_utf8_strlen(c, found - c) + 1,
-			                .len = (guint32)g_utf8_strlen(wanted, -1)};
-		c += end + (c[end] != '\0');
+	np_pos at = {.line = pos.line + 1, .source = pos.source};
+	for (; at.line < pos.line + PART_LINES && !np_diags_full(diags); at.line++) {
+		gsize end;
+		const char *line = np_diags_line(diags, at, &end);
+		const char *found = line ? g_strstr_len(line, (gssize)end, wanted) : NULL;
+		if (line == NULL)
+			break;
+		if (found == NULL)
+			continue;
+		at.col = (guint32)g_utf8_strlen(line, found - line) + 1;
+		at.len = (guint16)MIN(g_utf8_strlen(wanted, -1), G_MAXUINT16);
+		return at;
 	}
 	return pos;
 }
@@ -60,75 +65,165 @@ static np_pos part_pos(const np_decoder *d, const np_doc_node *value, gsize at, 
 	glong chars = g_utf8_strlen(value->text, -1);
 	guint32 quote = value->style == NP_DOC_QUOTED;
 	if (value->style == NP_DOC_BLOCK)
-		return part_search(d->diags->text, pos, value->text + at, length);
+		return part_search(d->diags, pos, value->text + at, length);
 	if (chars + 2 * quote != pos.len)
 		return pos;
 	pos.col += quote + (guint32)g_utf8_strlen(value->text, (gssize)at);
-	pos.len = (guint32)g_utf8_strlen(value->text + at, (gssize)length);
+	pos.len = (guint16)MIN(g_utf8_strlen(value->text + at, (gssize)length), G_MAXUINT16);
 	return pos;
 }
 
-/* The text with ${…} replaced, NULL after a report. LATE fields keep theirs, but names that can never be known are
- * reported now. */
-static char *text_expand(np_decoder *d, const np_field *field, const np_doc_node *value)
+/* A value's text with ${…} replaced. */
+typedef struct {
+	char *text;         /* NULL after a report */
+	char *written;      /* as a lab file would write it; only with sensitive variables in it, else NULL */
+	gboolean sensitive; /* a sensitive variable is in it */
+} expansion;
+
+static void expansion_clear(expansion *e)
 {
-	if (strchr(value->text, '$') == NULL)
-		return g_strdup(value->text);
+	g_free(e->text);
+	g_free(e->written);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(expansion, expansion_clear)
+
+/* LATE fields keep their expressions, but names that can never be known are reported now. */
+static void text_expand(np_decoder *d, const np_field *field, const np_doc_node *value, expansion *ret)
+{
+	if (strchr(value->text, '$') == NULL) {
+		ret->text = g_strdup(value->text);
+		return;
+	}
 	g_auto(np_problem) problem = {0};
 	np_scope scope = d->scope;
 	scope.late = (field->flags & NP_FIELD_LATE) != 0;
+	scope.sensitive = &ret->sensitive;
 	g_autofree char *expanded = np_text_expand(&scope, value->text, &problem);
-	if (expanded == NULL)
-		np_diags_error(d->diags, part_pos(d, value, problem.at, problem.length), problem.hint, "%s",
-		               problem.message);
-	else if (scope.late)
-		return g_strdup(value->text);
-	return g_steal_pointer(&expanded);
+	if (expanded == NULL) {
+		np_diags_error(d->diags, problem.code, part_pos(d, value, problem.at, problem.length), problem.hint,
+		               "%s", problem.message);
+		return;
+	}
+	ret->text = scope.late ? g_strdup(value->text) : g_steal_pointer(&expanded);
+	scope.written = TRUE;
+	if (ret->sensitive && !scope.late)
+		ret->written = np_text_expand(&scope, value->text, &problem);
 }
 
 /* FALSE after a report when the value is no scalar, or nothing at all. */
 static gboolean scalar_expect(np_decoder *d, const np_label *label, const np_field *field, const np_doc_node *value)
 {
+	if (value->type == NP_DOC_SCALAR && !np_doc_is_null(value))
+		return TRUE;
+	if (np_diags_told(d->diags, NP_CODE_NO_VALUE, value->pos))
+		return FALSE;
 	g_autofree char *where = np_label_format(label);
-	if (value->type != NP_DOC_SCALAR) {
-		np_diags_error(d->diags, value->pos, NULL, "'%s' of %s must be %s, not a %s", field->name, where,
-		               np_scalar_words(field->type), value->type == NP_DOC_MAP ? "mapping" : "list");
-		return FALSE;
-	}
-	if (np_doc_is_null(value)) {
-		np_diags_error(d->diags, value->pos, "give it a value, or remove the key", "'%s' of %s has no value",
-		               field->name, where);
-		return FALSE;
-	}
-	return TRUE;
+	if (value->type != NP_DOC_SCALAR)
+		np_diags_error(d->diags, NP_CODE_KIND, value->pos, NULL, "'%s' of %s must be %s, not a %s", field->name,
+		               where, np_scalar_words(field->type), value->type == NP_DOC_MAP ? "mapping" : "list");
+	else
+		np_diags_error(d->diags, NP_CODE_NO_VALUE, value->pos, "give it a value, or remove the key",
+		               "'%s' of %s has no value", field->name, where);
+	return FALSE;
 }
 
 static void value_report(np_decoder *d, const np_label *label, const np_field *field, const np_doc_node *value,
-                         const char *text, const char *why, const char *hint)
+                         const char *text, const np_problem *problem)
 {
 	g_autofree char *where = np_label_format(label);
+	if (np_diags_told(d->diags, problem->code, value->pos))
+		return;
 	g_autofree char *start = g_utf8_strlen(text, -1) > 60 ? g_utf8_substring(text, 0, 60) : NULL;
-	np_diags_error(d->diags, value->pos, hint, "%s '%s%s' of %s is not valid: %s", field->name,
-	               start ? start : text, start ? "…" : "", where, why);
+	np_diags_error(d->diags, problem->code, value->pos, problem->hint, "%s '%s%s' of %s is not valid: %s",
+	               field->name, start ? start : text, start ? "…" : "", where, problem->message);
 }
 
-/* Numbers and booleans are written plain and octal modes quoted, as every other reader of YAML sees them. */
+/* The same for a text that came out of ${…}; what sensitive variables gave it is not shown. */
+static void expansion_report(np_decoder *d, const np_label *label, const np_field *field, const np_doc_node *value,
+                             const expansion *e, np_problem *problem)
+{
+	if (e->sensitive)
+		g_clear_pointer(&problem->hint, g_free);
+	value_report(d, label, field, value, e->sensitive ? "(sensitive)" : e->text, problem);
+}
+
+static void pattern_report(np_decoder *d, const np_label *label, const np_field *field, const np_doc_node *value,
+                           const expansion *e)
+{
+	g_auto(np_problem) problem = {.code = NP_CODE_FORMAT, .message = g_strdup(field->pattern_help)};
+	expansion_report(d, label, field, value, e, &problem);
+}
+
+/* Numbers and booleans are written plain; octal modes, and texts that look like something else, in quotes: as every
+ * other reader of YAML sees them. */
 static gboolean style_check(np_decoder *d, const np_label *label, const np_field *field, const np_doc_node *value)
 {
 	gboolean wants_plain = field->type == NP_FIELD_UINT || field->type == NP_FIELD_BOOL;
+	gboolean wants_text =
+	        (field->type == NP_FIELD_STRING || field->type == NP_FIELD_STRINGS) && !(field->flags & NP_FIELD_ANY);
 	gboolean is_plain = value->style == NP_DOC_PLAIN;
+	g_auto(np_problem) problem = {.code = NP_CODE_QUOTES};
 	if (np_text_has_expression(value->text))
 		return TRUE;
 	if (wants_plain && !is_plain) {
-		value_report(d, label, field, value, value->text, "it must not be in quotes", NULL);
-		return FALSE;
+		problem.message = g_strdup("it must not be in quotes");
+	} else if (field->type == NP_FIELD_MODE && is_plain) {
+		problem.code = NP_CODE_MODE;
+		problem.message = g_strdup("an octal number must be in quotes");
+	} else if (wants_text && is_plain && np_scalar_core_type(value->text) != NULL) {
+		problem.message =
+		        g_strdup_printf("YAML reads it as %s, and it must be text", np_scalar_core_type(value->text));
+	} else {
+		return TRUE;
 	}
-	if (field->type == NP_FIELD_MODE && is_plain) {
-		g_autofree char *hint = g_strdup_printf("write \"%s\"", value->text);
-		value_report(d, label, field, value, value->text, "an octal number must be in quotes", hint);
+	problem.hint = g_strdup_printf(is_plain ? "write \"%s\"" : "write %s", value->text);
+	value_report(d, label, field, value, value->text, &problem);
+	return FALSE;
+}
+
+void np_decode_forget(np_decoder *d, gconstpointer member)
+{
+	if (d->lab->written != NULL)
+		g_hash_table_remove(d->lab->written, member);
+}
+
+/* Remembers how a value with sensitive variables is to be printed. */
+static void written_keep(np_decoder *d, gpointer member, expansion *e)
+{
+	np_decode_forget(d, member);
+	if (e->written == NULL)
+		return;
+	if (d->lab->written == NULL)
+		d->lab->written = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	g_hash_table_insert(d->lab->written, member, g_steal_pointer(&e->written));
+}
+
+/* True when a relative path climbs out of the folder it starts in. */
+static gboolean path_leaves(const char *path)
+{
+	int depth = 0;
+	if (path[0] == '/' || path[0] == '~' || np_path_is_other(path))
 		return FALSE;
+	for (const char *c = path; *c != '\0';) {
+		size_t length = strcspn(c, "/");
+		if (length == 2 && strncmp(c, "..", 2) == 0)
+			depth--;
+		else if (length > 0 && !(length == 1 && *c == '.'))
+			depth++;
+		if (depth < 0)
+			return TRUE;
+		c += length + (c[length] == '/');
 	}
-	return TRUE;
+	return FALSE;
+}
+
+static void path_check(np_decoder *d, const np_field *field, const np_doc_node *value, const expansion *e)
+{
+	if ((field->flags & NP_FIELD_PATH) != 0 && path_leaves(e->text))
+		np_diags_error(d->diags, NP_CODE_PATH_OUTSIDE, value->pos,
+		               "put the file into the lab's folder, or write an absolute path",
+		               "the path '%s' leaves the folder of the lab file",
+		               e->sensitive ? "(sensitive)" : e->text);
 }
 
 gboolean np_decode_scalar(np_decoder *d, const np_label *label, const np_field *field, gpointer object,
@@ -136,42 +231,54 @@ gboolean np_decode_scalar(np_decoder *d, const np_label *label, const np_field *
 {
 	if (!scalar_expect(d, label, field, value) || !style_check(d, label, field, value))
 		return FALSE;
-	g_autofree char *text = text_expand(d, field, value);
-	if (text == NULL || !np_decode_account(d, strlen(text), value->pos))
+	g_auto(expansion) e = {0};
+	text_expand(d, field, value, &e);
+	if (e.text == NULL || !np_decode_account(d, strlen(e.text), value->pos))
 		return FALSE;
 	g_auto(np_problem) problem = {0};
-	if (!np_scalar_store(field, object, text, &problem)) {
-		value_report(d, label, field, value, text, problem.message, problem.hint);
+	if (!np_scalar_store(field, object, e.text, &problem)) {
+		expansion_report(d, label, field, value, &e, &problem);
 		return FALSE;
 	}
-	if (field->type == NP_FIELD_STRING && !np_decode_matches(d, field->pattern, text)) {
-		value_report(d, label, field, value, text, field->pattern_help, NULL);
+	if (field->type == NP_FIELD_STRING && !np_decode_matches(d, field->pattern, e.text)) {
+		pattern_report(d, label, field, value, &e);
 		return FALSE;
 	}
+	path_check(d, field, value, &e);
+	written_keep(d, np_field_member(field, object), &e);
 	return TRUE;
+}
+
+static void string_decode(np_decoder *d, const np_label *label, const np_field *field, GPtrArray *strings,
+                          const np_doc_node *item)
+{
+	g_auto(expansion) e = {0};
+	if (!scalar_expect(d, label, field, item) || !style_check(d, label, field, item))
+		return;
+	text_expand(d, field, item, &e);
+	if (e.text == NULL || !np_decode_account(d, strlen(e.text), item->pos))
+		return;
+	if (!np_decode_matches(d, field->pattern, e.text))
+		pattern_report(d, label, field, item, &e);
+	path_check(d, field, item, &e);
+	char *text = g_steal_pointer(&e.text);
+	g_ptr_array_add(strings, text);
+	written_keep(d, text, &e);
 }
 
 void np_decode_strings(np_decoder *d, const np_label *label, const np_field *field, gpointer object,
                        const np_doc_node *value)
 {
 	GPtrArray *strings = NP_MEMBER(GPtrArray *, object, field);
-	g_autofree char *where = np_label_format(label);
 	if (value->type != NP_DOC_LIST) {
-		np_diags_error(d->diags, value->pos, "write it as [a, b]", "'%s' of %s must be a list", field->name,
-		               where);
+		g_autofree char *where = np_label_format(label);
+		np_diags_error(d->diags, NP_CODE_KIND, value->pos, "write it as [a, b]", "'%s' of %s must be a list",
+		               field->name, where);
 		return;
 	}
+	for (guint i = 0; i < strings->len; i++)
+		np_decode_forget(d, strings->pdata[i]);
 	g_ptr_array_set_size(strings, 0);
-	for (guint32 i = 0; i < value->n && !d->stopped; i++) {
-		const np_doc_node *item = value->items[i];
-		g_autofree char *text = NULL;
-		if (!scalar_expect(d, label, field, item))
-			continue;
-		text = text_expand(d, field, item);
-		if (text == NULL || !np_decode_account(d, strlen(text), item->pos))
-			continue;
-		if (!np_decode_matches(d, field->pattern, text))
-			value_report(d, label, field, item, text, field->pattern_help, NULL);
-		g_ptr_array_add(strings, g_steal_pointer(&text));
-	}
+	for (guint32 i = 0; i < value->list->n && !d->stopped; i++)
+		string_decode(d, label, field, strings, value->list->items[i]);
 }

@@ -7,9 +7,42 @@ const np_doc_node *np_doc_get(const np_doc_node *map, const char *key)
 {
 	if (map->type != NP_DOC_MAP)
 		return NULL;
-	for (guint32 i = 0; i < map->n; i++)
-		if (strcmp(map->items[2 * i]->text, key) == 0)
-			return map->items[2 * i + 1];
+	const np_doc_list *list = map->list;
+	if (list->index != NULL)
+		return g_hash_table_lookup(list->index, key);
+	for (guint32 i = 0; i < list->n; i++)
+		if (strcmp(list->items[2 * i]->text, key) == 0)
+			return list->items[2 * i + 1];
+	return NULL;
+}
+
+static gboolean is_before(guint32 line, guint32 col, guint32 other_line, guint32 other_col)
+{
+	return line < other_line || (line == other_line && col < other_col);
+}
+
+gboolean np_doc_covers(const np_doc_node *node, np_pos pos)
+{
+	if (pos.line == 0 || pos.source != node->pos.source ||
+	    is_before(pos.line, pos.col, node->pos.line, node->pos.col))
+		return FALSE;
+	if (node->type == NP_DOC_SCALAR)
+		return pos.line == node->pos.line && pos.col < node->pos.col + MAX(node->pos.len, 1u);
+	return is_before(pos.line, pos.col, node->list->end_line, node->list->end_col);
+}
+
+const np_doc_node *np_doc_entry(const np_doc_node *root, np_pos key)
+{
+	guint32 step = root->type == NP_DOC_MAP ? 2 : 1;
+	for (guint32 i = 0; root->type != NP_DOC_SCALAR && i < root->list->n; i++) {
+		const np_doc_node *name = root->list->items[step * i], *value = root->list->items[step * i + step - 1];
+		if (name->pos.line == key.line && name->pos.col == key.col)
+			return value;
+		const np_doc_node *found =
+		        value->type != NP_DOC_SCALAR && np_doc_covers(value, key) ? np_doc_entry(value, key) : NULL;
+		if (found != NULL)
+			return found;
+	}
 	return NULL;
 }
 

@@ -20,8 +20,11 @@ gboolean np_text_has_expression(const char *text)
 static char *variable_resolve(const np_scope *scope, const char *name, np_problem *problem)
 {
 	const np_variable *variable = np_map_find(scope->lab->variables, name);
+	if (variable != NULL && variable->sensitive && scope->sensitive != NULL)
+		*scope->sensitive = TRUE;
 	if (variable != NULL && variable->value != NULL)
 		return g_strdup(variable->value);
+	problem->code = variable != NULL ? NP_CODE_VARIABLE_VALUE : NP_CODE_VARIABLE_UNKNOWN;
 	if (variable != NULL) {
 		problem->message = g_strdup_printf("variable '%s' has no value", name);
 		problem->hint = g_strdup_printf("give it one with --var %s=VALUE, or a default", name);
@@ -43,6 +46,7 @@ static char *nic_resolve(const np_node *node, const char *nic_name, np_problem *
 	const np_nic *nic = np_map_find(node->nics, nic_name);
 	if (nic != NULL && nic->address != 0)
 		return np_ip_format(nic->address);
+	problem->code = NP_CODE_EXPRESSION_TARGET;
 	if (nic == NULL)
 		problem->message = g_strdup_printf("node '%s' has no NIC '%s'", node->address, nic_name);
 	else
@@ -56,6 +60,7 @@ static char *address_resolve(const np_scope *scope, const char *path, const char
 	if (scope->late)
 		return g_strdup("");
 	if (!scope->completed) {
+		problem->code = NP_CODE_EXPRESSION_EARLY;
 		problem->message = g_strdup("addresses of NICs are not known here yet");
 		problem->hint = g_strdup("they can be used in inject.files.content, inject.run and template files");
 		return NULL;
@@ -63,6 +68,7 @@ static char *address_resolve(const np_scope *scope, const char *path, const char
 	const np_node *node = path ? np_lab_node(scope->lab, path) : scope->node;
 	if (node != NULL)
 		return nic_resolve(node, nic_name, problem);
+	problem->code = NP_CODE_EXPRESSION_TARGET;
 	problem->message = g_strdup_printf("there is no node '%s'", path);
 	return NULL;
 }
@@ -78,6 +84,7 @@ static char *unknown_report(const char *name, np_problem *problem)
 	                                    "nodes.PATH.nics.NIC.address",
 	                                    NULL};
 	const char *nearest = np_nearest(name, known);
+	problem->code = NP_CODE_EXPRESSION;
 	problem->message = g_strdup_printf("nothing is known as ${%s}", name);
 	if (nearest != NULL)
 		problem->hint = g_strdup_printf("did you mean ${%s}?", nearest);
@@ -95,6 +102,7 @@ static char *node_resolve(const np_scope *scope, const char *name, np_problem *p
 	if (!is_known)
 		return unknown_report(name, problem);
 	if (scope->address == NULL) {
+		problem->code = NP_CODE_EXPRESSION_PLACE;
 		problem->message = g_strdup_printf("${%s} is known only inside a node", name);
 		return NULL;
 	}
@@ -130,11 +138,35 @@ static char *name_resolve(const np_scope *scope, const char *name, np_problem *p
 	return unknown_report(name, problem);
 }
 
+/* Appends a text so that reading it again gives the text. */
+static void text_escape(GString *out, const char *text)
+{
+	for (const char *next; (next = strstr(text, "${")) != NULL; text = next + 2) {
+		g_string_append_len(out, text, next - text);
+		g_string_append(out, "$${");
+	}
+	g_string_append(out, text);
+}
+
+char *np_text_escape(const char *text)
+{
+	GString *out = g_string_new(NULL);
+	text_escape(out, text);
+	return g_string_free(out, FALSE);
+}
+
+static gboolean is_sensitive(const np_lab *lab, const char *name)
+{
+	const np_variable *variable = g_str_has_prefix(name, "var.") ? np_map_find(lab->variables, name + 4) : NULL;
+	return variable != NULL && variable->sensitive;
+}
+
 /* Replaces the expression at `start` ("${…"); returns what follows it. */
 static const char *expression_expand(const np_scope *scope, const char *start, GString *out, np_problem *problem)
 {
 	const char *end = strchr(start, '}');
 	if (end == NULL) {
+		problem->code = NP_CODE_EXPRESSION_OPEN;
 		problem->message = g_strdup("the '}' of ${…} is missing");
 		problem->hint = g_strdup("write $${ where ${ is meant as it stands");
 		problem->length = 2;
@@ -145,7 +177,12 @@ static const char *expression_expand(const np_scope *scope, const char *start, G
 	problem->length = (gsize)(end - start) + 1;
 	if (value == NULL)
 		return NULL;
-	g_string_append(out, value);
+	if (!scope->written)
+		g_string_append(out, value);
+	else if (is_sensitive(scope->lab, name))
+		g_string_append_len(out, start, end + 1 - start);
+	else
+		text_escape(out, value);
 	return end + 1;
 }
 
@@ -159,7 +196,7 @@ char *np_text_expand(const np_scope *scope, const char *text, np_problem *proble
 		if (c == NULL)
 			break;
 		if (g_str_has_prefix(c, "$${")) {
-			g_string_append(out, "${");
+			g_string_append(out, scope->written ? "$${" : "${");
 			c += 3;
 		} else if (c[1] != '{') {
 			g_string_append_c(out, *c++);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -12,7 +13,7 @@
 #include "lab/decode.h"
 
 #define BOM      "\xef\xbb\xbf"
-#define READ_MAX (65 * 1024 * 1024) /* beyond what np_doc_parse accepts, so that it gives the reason */
+#define READ_MAX (49 * 1024 * 1024) /* beyond what np_doc_parse accepts, so that it gives the reason */
 
 static char *folder_find(const np_load_options *options)
 {
@@ -24,36 +25,60 @@ static char *folder_find(const np_load_options *options)
 	return g_canonicalize_filename(folder, NULL);
 }
 
-static np_lab *document_load(const np_doc *doc, const np_load_options *options, np_diags *diags)
+static np_lab *document_load(const np_doc *doc, const np_load_options *options, np_diags *diags, np_origin *origin)
 {
-	g_autoptr(np_lab) lab = np_lab_decode(doc, options, diags);
+	g_autoptr(np_lab) lab = np_lab_decode(doc, options, diags, origin);
+	if (lab == NULL)
+		return NULL;
 	if (lab->name == NULL && diags->errors > 0 && !np_object_has(&np_lab_kind, &lab->base, "version"))
 		return NULL; /* not a mapping, or not of this version: more messages would only confuse */
 	lab->file = g_strdup(options->file ? options->file : "-");
 	lab->folder = folder_find(options);
 	np_lab_complete(lab, diags);
-	np_lab_check(lab, diags);
+	np_lab_check(lab, diags, origin);
+	if (options->check_files)
+		np_lab_check_files(lab, diags, origin);
 	return diags->errors > 0 ? NULL : g_steal_pointer(&lab);
 }
 
-np_lab *np_lab_parse(const char *text, gsize length, const np_load_options *options, np_diags **ret_diags)
+/* Takes the text. */
+static np_lab *text_load(char *text, gsize length, const np_load_options *options, np_diags **ret_diags)
 {
 	static const np_load_options none;
 	const np_load_options *o = options ? options : &none;
 	const char *file = o->file == NULL || strcmp(o->file, "-") == 0 ? "<stdin>" : o->file;
 	g_autoptr(np_diags) diags = np_diags_new(file);
+	gsize skip = length >= 3 && memcmp(text, BOM, 3) == 0 ? 3 : 0;
 	np_lab *lab = NULL;
-	if (length >= 3 && memcmp(text, BOM, 3) == 0) {
-		text += 3;
-		length -= 3;
-	}
-	diags->text = g_utf8_make_valid(text, (gssize)length);
-	g_autoptr(np_doc) doc = np_doc_parse(text, length, diags);
+	np_origin origin = {0};
+	memmove(text, text + skip, length + 1 - skip);
+	g_autoptr(np_doc) doc = np_doc_parse(text, length - skip, diags);
+	diags->strict = o->strict != FALSE;
+	if (length > READ_MAX / 49 * 48) /* refused; no line of it is shown */
+		diags->text = NULL;
+	else if (doc != NULL || g_utf8_validate_len(text, length - skip, NULL))
+		diags->text = text;
+	else
+		diags->text = g_utf8_make_valid(text, (gssize)(length - skip));
+	if (diags->text != text)
+		g_free(text);
+	diags->annotate = np_origin_annotate;
+	diags->annotate_data = &origin;
+	origin.doc = doc;
 	if (doc != NULL)
-		lab = document_load(doc, o, diags);
+		lab = document_load(doc, o, diags, &origin);
+	diags->annotate = NULL;
 	if (ret_diags != NULL)
 		*ret_diags = g_steal_pointer(&diags);
 	return lab;
+}
+
+np_lab *np_lab_parse(const char *text, gsize length, const np_load_options *options, np_diags **ret_diags)
+{
+	g_autofree char *copy = g_malloc(length + 1);
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return text_load(g_steal_pointer(&copy), length, options, ret_diags);
 }
 
 /* Reads to the end, but not without end: the file may be /dev/zero. */
@@ -72,21 +97,41 @@ static char *descriptor_read(int fd, gsize *ret_length)
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
+/* What cannot be a lab file; reading a pipe could wait for ever. */
+static gboolean file_check(const char *file, int fd, GError **error)
+{
+	struct stat info;
+	if (fstat(fd, &info) != 0)
+		return TRUE;
+	if (S_ISDIR(info.st_mode))
+		g_set_error(error, NP_ERROR, NP_ERROR_INVALID, "'%s' is a folder; name the lab file in it", file);
+	else if (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode))
+		g_set_error(error, NP_ERROR, NP_ERROR_INVALID,
+		            "'%s' is a pipe and no file; connect it to standard input and name '-'", file);
+	else
+		return TRUE;
+	return FALSE;
+}
+
 static char *file_read(const char *file, gsize *ret_length, GError **error)
 {
 	gboolean is_stdin = strcmp(file, "-") == 0;
-	int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
-	char *text = fd >= 0 ? descriptor_read(fd, ret_length) : NULL;
+	int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int code = errno;
+	gboolean good = fd >= 0 && (is_stdin || file_check(file, fd, error));
+	char *text = good ? descriptor_read(fd, ret_length) : NULL;
+	code = good ? errno : code;
 	if (fd >= 0 && !is_stdin)
 		(void)close(fd);
-	if (text == NULL && code == ENOENT)
+	if (text != NULL || (fd >= 0 && !good))
+		return text;
+	if (code == ENOENT)
 		g_set_error(error, NP_ERROR, NP_ERROR_NOT_FOUND,
 		            "there is no lab file '%s'; name one, or go to its folder", file);
-	else if (text == NULL)
+	else
 		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "cannot read the lab file '%s': %s",
 		            is_stdin ? "<stdin>" : file, g_strerror(code));
-	return text;
+	return NULL;
 }
 
 np_lab *np_lab_load(const char *file, const np_load_options *options, np_diags **ret_diags, GError **error)
@@ -96,6 +141,6 @@ np_lab *np_lab_load(const char *file, const np_load_options *options, np_diags *
 	o.file = o.file ? o.file : file;
 	if (ret_diags != NULL)
 		*ret_diags = NULL;
-	g_autofree char *text = file_read(file, &length, error);
-	return text ? np_lab_parse(text, length, &o, ret_diags) : NULL;
+	char *text = file_read(file, &length, error);
+	return text ? text_load(text, length, &o, ret_diags) : NULL;
 }

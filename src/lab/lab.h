@@ -3,14 +3,26 @@
 #pragma once
 #include "lab/model.h"
 
+/* A file of variables: a YAML mapping from names to values. */
 typedef struct {
-	const char *file;             /* for messages; "-" is standard input */
-	const char *folder;           /* base of relative file names; NULL: the file's own */
-	const char *const *variables; /* "NAME=VALUE", NULL-terminated, or NULL */
+	const char *file; /* name for messages */
+	const char *text;
+	gsize length;
+} np_var_file;
+
+typedef struct {
+	const char *file;               /* for messages; "-" is standard input */
+	const char *folder;             /* base of relative file names; NULL: the file's own */
+	const char *const *variables;   /* "NAME=VALUE", NULL-terminated, or NULL: --var */
+	const char *const *environment; /* the same from NESTPLAN_VAR_NAME; names that the lab has not are ignored */
+	const np_var_file *var_files;   /* --var-file, the last of them goes first; or NULL */
+	gsize n_var_files;
+	gboolean strict;      /* warnings are errors */
+	gboolean check_files; /* look at images and other files that the lab names, too */
 } np_load_options;
 
 /* Reads `text` (length bytes). All problems are in *diags (never NULL on return when given; caller frees).
- * Returns the completed lab, or NULL when there are errors. Does no I/O beyond opening nothing. */
+ * Returns the completed lab, or NULL when there are errors. Pure, but for options->check_files. */
 np_lab *np_lab_parse(const char *text, gsize length, const np_load_options *options, np_diags **ret_diags);
 
 /* As np_lab_parse from a file or standard input. *error is set when the file cannot be read. */
@@ -20,5 +32,19 @@ np_lab *np_lab_load(const char *file, const np_load_options *options, np_diags *
  * that names them. Caller frees. */
 char *np_lab_expand(const np_lab *lab, const np_node *node, const char *text, GError **error);
 
+/* The lab as a lab file with every default written, types and counts applied. Sensitive variables stay variables,
+ * without their values. ${node.index} in files named by `source` is then 1. Caller frees. */
+char *np_lab_print(const np_lab *lab);
+
+/* `{"format_version":"1.0","lab":…,"valid":…,"errors":N,"warnings":N,"diagnostics":[…]}`; lab may be NULL. Caller
+ * frees. */
+char *np_diags_json(np_diags *diags, const char *lab);
+
 /* The JSON Schema (2020-12) of the lab file, from the field tables. Caller frees. */
 char *np_schema_render(void);
+
+/* The field reference of nestplan-lab(5) in roff, from the field tables. Caller frees. */
+char *np_man_render(void);
+
+/* What each site's nodes ask of it: memory, vCPUs and disk of every level, as a table. Caller frees. */
+char *np_resources_render(const np_lab *lab);

@@ -26,14 +26,38 @@ gboolean np_node_is_site(const np_node *node)
 	return node->site.nodes->len > 0 || node->site.networks->len > 0;
 }
 
-static np_node *site_node(const np_site *site, const char *name, size_t length)
+static GHashTable *map_index(const GPtrArray *map)
 {
-	for (guint i = 0; i < site->nodes->len; i++) {
-		np_node *node = site->nodes->pdata[i];
-		if (strncmp(node->base.name, name, length) == 0 && node->base.name[length] == '\0')
-			return node;
-	}
-	return NULL;
+	if (map->len <= NP_INDEX_MIN)
+		return NULL;
+	GHashTable *index = g_hash_table_new(g_str_hash, g_str_equal);
+	for (guint i = map->len; i-- > 0;) /* the first of two wins, as when searching */
+		g_hash_table_insert(index, ((np_object *)map->pdata[i])->name, map->pdata[i]);
+	return index;
+}
+
+void np_site_index(np_site *site)
+{
+	np_site_clear(site);
+	site->nodes_by_name = map_index(site->nodes);
+	site->networks_by_name = map_index(site->networks);
+}
+
+void np_site_clear(np_site *site)
+{
+	g_clear_pointer(&site->nodes_by_name, g_hash_table_unref);
+	g_clear_pointer(&site->networks_by_name, g_hash_table_unref);
+}
+
+np_node *np_site_node(const np_site *site, const char *name)
+{
+	return site->nodes_by_name ? g_hash_table_lookup(site->nodes_by_name, name) : np_map_find(site->nodes, name);
+}
+
+np_network *np_site_network(const np_site *site, const char *name)
+{
+	return site->networks_by_name ? g_hash_table_lookup(site->networks_by_name, name)
+	                              : np_map_find(site->networks, name);
 }
 
 np_node *np_lab_node(const np_lab *lab, const char *address)
@@ -42,7 +66,8 @@ np_node *np_lab_node(const np_lab *lab, const char *address)
 	np_node *node = NULL;
 	for (;;) {
 		size_t length = strcspn(address, "/");
-		node = length > 0 ? site_node(site, address, length) : NULL;
+		g_autofree char *name = g_strndup(address, length);
+		node = np_site_node(site, name);
 		if (node == NULL || address[length] == '\0')
 			return node;
 		address += length + 1;
@@ -90,5 +115,5 @@ const np_nic *np_node_access_nic(const np_node *node)
 const np_network *np_nic_network(const np_node *node, const np_nic *nic)
 {
 	const char *name = nic->network ? nic->network : nic->base.name;
-	return node->parent ? np_map_find(node->parent->networks, name) : NULL;
+	return node->parent ? np_site_network(node->parent, name) : NULL;
 }

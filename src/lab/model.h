@@ -10,6 +10,8 @@
 #include "base/diag.h"
 #include "lab/field.h"
 
+#define NP_INDEX_MIN 16 /* as many entries of a map are searched one by one */
+
 typedef struct np_node np_node;
 typedef struct np_lab np_lab;
 
@@ -23,6 +25,7 @@ typedef enum { NP_BUS_VIRTIO, NP_BUS_SCSI, NP_BUS_SATA } np_bus;
 typedef enum { NP_CACHE_DEFAULT, NP_CACHE_NONE, NP_CACHE_WRITEBACK, NP_CACHE_WRITETHROUGH, NP_CACHE_UNSAFE } np_cache;
 typedef enum { NP_WAIT_AUTO, NP_WAIT_NONE, NP_WAIT_BOOT, NP_WAIT_SSH, NP_WAIT_HYPERVISOR } np_wait;
 typedef enum { NP_NESTING_ENABLE, NP_NESTING_REQUIRE, NP_NESTING_IGNORE } np_nesting;
+typedef enum { NP_GIVEN_DEFAULT, NP_GIVEN_OPTION, NP_GIVEN_FILE, NP_GIVEN_ENVIRONMENT } np_given;
 typedef enum { NP_FORMAT_AUTO, NP_FORMAT_QCOW2, NP_FORMAT_RAW } np_format;
 
 extern const char *const np_accel_names[], *const np_cpu_mode_names[], *const np_policy_names[], *const np_net_mode_names[],
@@ -113,6 +116,7 @@ typedef struct {
 	char *address;       /* "" for the host, else the node's */
 	unsigned level;      /* 0 for the host */
 	np_node *node;       /* borrowed; NULL for the host */
+	GHashTable *nodes_by_name, *networks_by_name; /* of what they hold; NULL where the arrays are short */
 	char *storage;       /* absolute folder: STORAGE/images and STORAGE/LAB are the pools' folders */
 	char *share;         /* volume that brings the images to a node's site, "share-HEX.raw"; by drivers/image */
 } np_site;
@@ -126,7 +130,7 @@ struct np_node {
 	guint64 memory, vcpus; /* bytes */
 	int accel;             /* np_accel */
 	np_cpu cpu;
-	gboolean protect;
+	gboolean protect, overcommit;
 	GPtrArray *disks; /* of np_disk*; "root" always first after complete when there is an image */
 	GPtrArray *nics;  /* of np_nic* */
 	np_inject inject;
@@ -156,6 +160,7 @@ typedef struct {
 	char *uri;     /* NULL: what libvirt itself picks */
 	int nesting;   /* np_nesting */
 	char *storage; /* absolute */
+	gboolean overcommit;
 } np_host;
 
 typedef struct {
@@ -170,6 +175,8 @@ typedef struct {
 	char *description;
 	gboolean sensitive;
 	char *value; /* after --var: the effective text */
+	int given;       /* np_given: by what */
+	np_pos given_at; /* its default's or its place in a file of variables; line 0: none */
 } np_variable;
 
 struct np_lab {
@@ -183,6 +190,7 @@ struct np_lab {
 	np_site site;     /* level 0 */
 	char *file;       /* as given; "-" for standard input */
 	char *folder;     /* absolute folder of the file */
+	GHashTable *written; /* member of an object, or string of a list → its text with sensitive variables in place; or NULL */
 };
 
 extern const np_kind np_lab_kind, np_host_kind, np_access_kind, np_image_kind, np_variable_kind, np_network_kind, np_node_kind,
@@ -198,6 +206,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_network, np_network_free)
 
 /* True when the node is a hypervisor: it carries nodes (or networks). */
 gboolean np_node_is_site(const np_node *node);
+/* A node or network of a site by its name, NULL when there is none. Borrowed. */
+np_node *np_site_node(const np_site *site, const char *name);
+np_network *np_site_network(const np_site *site, const char *name);
+/* Makes np_site_node and np_site_network quick; the arrays must not change afterwards. */
+void np_site_index(np_site *site);
+void np_site_clear(np_site *site);
 /* The node or site at an address ("" is the host's site), NULL when there is none. Borrowed. */
 np_node *np_lab_node(const np_lab *lab, const char *address);
 np_site *np_lab_site(np_lab *lab, const char *address);

@@ -20,8 +20,41 @@ const char *np_scalar_words(np_field_type type)
 	}
 }
 
-static gboolean fail(np_problem *problem, const char *message)
+/* [-+]? (digits | digits? . digits?) ([eE][-+]?digits)?, 0o…, 0x…, .inf, .nan */
+static gboolean is_number(const char *text)
 {
+	static const char *const odd[] = {".nan", ".NaN", ".NAN", NULL}, *const inf[] = {".inf", ".Inf", ".INF", NULL};
+	const char *c = text + (text[0] == '-' || text[0] == '+');
+	if (g_strv_contains(odd, text) || g_strv_contains(inf, c))
+		return TRUE;
+	if (text[0] == '0' && (text[1] == 'o' || text[1] == 'x'))
+		return text[2] != '\0' &&
+		       strspn(text + 2, text[1] == 'o' ? "01234567" : "0123456789abcdefABCDEF") == strlen(text + 2);
+	size_t whole = strspn(c, "0123456789"), part = c[whole] == '.' ? strspn(c + whole + 1, "0123456789") : 0;
+	if (whole + part == 0)
+		return FALSE;
+	c += whole + (c[whole] == '.' ? 1 + part : 0);
+	if (*c == 'e' || *c == 'E') {
+		c += 1 + (c[1] == '-' || c[1] == '+');
+		return *c != '\0' && strspn(c, "0123456789") == strlen(c);
+	}
+	return *c == '\0';
+}
+
+const char *np_scalar_core_type(const char *text)
+{
+	static const char *const booleans[] = {"true", "True", "TRUE", "false", "False", "FALSE", NULL};
+	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
+	if (strchr("0123456789+-.", text[0]) != NULL && text[0] != '\0')
+		return is_number(text) ? "a number" : NULL;
+	if (strchr("tTfF~nN", text[0]) == NULL)
+		return NULL;
+	return g_strv_contains(booleans, text) ? "a boolean" : g_strv_contains(nulls, text) ? "null" : NULL;
+}
+
+static gboolean fail(np_problem *problem, np_code code, const char *message)
+{
+	problem->code = code;
 	problem->message = g_strdup(message);
 	return FALSE;
 }
@@ -37,7 +70,7 @@ static gboolean bool_store(const char *text, gboolean *ret, np_problem *problem)
 	}
 	if (g_strv_contains(yes, text) || g_strv_contains(no, text))
 		problem->hint = g_strdup_printf("write %s", g_strv_contains(yes, text) ? "true" : "false");
-	return fail(problem, "it must be true or false");
+	return fail(problem, NP_CODE_BOOLEAN, "it must be true or false");
 }
 
 /* Bounds in the words of the field's own unit. */
@@ -50,6 +83,9 @@ static gboolean bounds_check(const np_field *field, guint64 value, np_problem *p
 	g_autofree char *text = field->type == NP_FIELD_SIZE       ? np_size_format(bound)
 	                        : field->type == NP_FIELD_DURATION ? np_duration_format(bound)
 	                                                           : g_strdup_printf("%" G_GUINT64_FORMAT, bound);
+	problem->code = field->type == NP_FIELD_SIZE       ? NP_CODE_SIZE
+	                : field->type == NP_FIELD_DURATION ? NP_CODE_DURATION
+	                                                   : NP_CODE_NUMBER;
 	problem->message = g_strdup_printf("it must be at %s %s", low ? "least" : "most", text);
 	return FALSE;
 }
@@ -58,9 +94,14 @@ static gboolean uint_store(const np_field *field, const char *text, guint64 *ret
 {
 	guint64 value;
 	if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text))
-		return fail(problem, "it must be a whole number");
+		return fail(problem, NP_CODE_NUMBER, "it must be a whole number");
+	if (text[0] == '0' && text[1] != '\0') {
+		const char *digits = text + strspn(text, "0");
+		problem->hint = g_strdup_printf("write %s", digits[0] ? digits : "0");
+		return fail(problem, NP_CODE_NUMBER, "it must not start with 0, which some take for octal");
+	}
 	if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, &value, NULL))
-		return fail(problem, "the number is too large");
+		return fail(problem, NP_CODE_NUMBER, "the number is too large");
 	if (!bounds_check(field, value, problem))
 		return FALSE;
 	*ret = value;
@@ -76,7 +117,7 @@ static gboolean quantity_store(const np_field *field, const char *text, guint64 
 		if (plain && text[0] != '\0')
 			problem->hint = is_size ? g_strdup_printf("write %sMiB or %sGiB", text, text)
 			                        : g_strdup_printf("write %ss or %sm", text, text);
-		return fail(problem, why);
+		return fail(problem, is_size ? NP_CODE_SIZE : NP_CODE_DURATION, why);
 	}
 	if (!bounds_check(field, value, problem))
 		return FALSE;
@@ -95,6 +136,7 @@ static gboolean enum_find(const np_field *field, const char *text, int *ret, np_
 	}
 	g_autofree char *all = g_strjoinv(", ", (char **)field->values);
 	const char *nearest = np_nearest(text, field->values);
+	problem->code = NP_CODE_CHOICE;
 	problem->message = g_strdup_printf("it must be one of %s", all);
 	problem->hint = nearest ? g_strdup_printf("did you mean '%s'?", nearest) : NULL;
 	return FALSE;
@@ -114,7 +156,7 @@ static gboolean mode_store(const char *text, guint32 *ret, np_problem *problem)
 {
 	guint64 value;
 	if (strlen(text) < 3 || !g_ascii_string_to_unsigned(text, 8, 0, 07777, &value, NULL))
-		return fail(problem, "it must be three or four octal digits such as \"0644\"");
+		return fail(problem, NP_CODE_MODE, "it must be three or four octal digits such as \"0644\"");
 	*ret = (guint32)value;
 	return TRUE;
 }
@@ -136,14 +178,14 @@ static gboolean cidr_store(const char *text, np_cidr *ret, np_problem *problem)
 		g_autofree char *meant_text = np_cidr_format(meant);
 		problem->hint = g_strdup_printf("write %s", meant_text);
 	}
-	return fail(problem, why);
+	return fail(problem, NP_CODE_CIDR, why);
 }
 
 static gboolean ip_store(const char *text, np_ip *ret, np_problem *problem)
 {
 	np_ip ip;
 	if (!np_ip_parse(text, &ip) || ip == 0)
-		return fail(problem, "it must be an IPv4 address such as 10.20.0.31");
+		return fail(problem, NP_CODE_IP, "it must be an IPv4 address such as 10.20.0.31");
 	*ret = ip;
 	return TRUE;
 }

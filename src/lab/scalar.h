@@ -7,5 +7,9 @@
 /* Stores a scalar field from its spelling; on failure problem->message says what it must be. Patterns are not looked
  * at. */
 gboolean np_scalar_store(const np_field *field, gpointer object, const char *text, np_problem *problem);
+/* What YAML 1.2 (core schema) takes a plain scalar for, when it is not text: "a number", "a boolean", "null". */
+const char *np_scalar_core_type(const char *text);
+/* True for what NP_FIELD_PATH fields may hold besides file names: URLs and literal public keys. */
+gboolean np_path_is_other(const char *text);
 /* What values of a scalar type are, in words: "a size", "true or false". */
 const char *np_scalar_words(np_field_type type);

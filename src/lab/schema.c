@@ -3,6 +3,7 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "lab/lab.h"
 #include "lab/tables.h"
 #include "lab/walk.h"
@@ -19,13 +20,16 @@ typedef enum { VARIANT_ALL, VARIANT_TYPE, VARIANT_DEFAULTS } variant;
 
 static const struct {
 	np_field_type type;
-	const char *name, *pattern;
+	const char *name, *words, *pattern;
 } scalar_definitions[] = {
-        {NP_FIELD_SIZE, "size", "^[0-9]+ *(B|KiB|MiB|GiB|TiB|PiB|kB|KB|MB|GB|TB|PB)$|" EXPRESSION},
-        {NP_FIELD_DURATION, "duration", "^([0-9]+(ms|s|m|h|d))+$|" EXPRESSION},
-        {NP_FIELD_MODE, "mode", "^[0-7]{3,4}$|" EXPRESSION},
-        {NP_FIELD_CIDR, "range", "^[0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}$|" EXPRESSION},
-        {NP_FIELD_IP, "ip", "^[0-9]{1,3}(\\.[0-9]{1,3}){3}$|" EXPRESSION},
+        {NP_FIELD_SIZE, "size", "a whole number with a unit, such as 512MiB or 8GiB; GB is 10^9 bytes",
+         "^[0-9]+ *(B|KiB|MiB|GiB|TiB|PiB|kB|KB|MB|GB|TB|PB)$|" EXPRESSION},
+        {NP_FIELD_DURATION, "duration", "whole numbers with units, such as 90s, 10m or 1h30m",
+         "^([0-9]+(ms|s|m|h|d))+$|" EXPRESSION},
+        {NP_FIELD_MODE, "mode", "permissions, an octal number in quotes such as \"0644\"", "^[0-7]{3,4}$|" EXPRESSION},
+        {NP_FIELD_CIDR, "range", "an IPv4 range such as 10.20.0.0/24",
+         "^[0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}$|" EXPRESSION},
+        {NP_FIELD_IP, "ip", "an IPv4 address such as 10.20.0.31", "^[0-9]{1,3}(\\.[0-9]{1,3}){3}$|" EXPRESSION},
 };
 
 static void text_member(writer *w, const char *name, const char *value)
@@ -205,10 +209,32 @@ static void array_write(writer *w, const np_field *field)
 	object_end(w);
 }
 
+static char *bound_format(const np_field *field, guint64 bound)
+{
+	return field->type == NP_FIELD_SIZE ? np_size_format(bound) : np_duration_format(bound);
+}
+
+/* With what the schema's own words cannot say: limits of values with units, and what a pattern asks for. */
+static char *description_of(const np_field *field)
+{
+	g_autoptr(GString) text = g_string_new(field->doc);
+	gboolean has_unit = field->type == NP_FIELD_SIZE || field->type == NP_FIELD_DURATION;
+	g_autofree char *least = has_unit && field->min > 0 ? bound_format(field, field->min) : NULL;
+	g_autofree char *most = has_unit && field->max > 0 ? bound_format(field, field->max) : NULL;
+	if (least != NULL)
+		g_string_append_printf(text, " At least %s.", least);
+	if (most != NULL)
+		g_string_append_printf(text, " At most %s.", most);
+	if (field->pattern_help != NULL)
+		g_string_append_printf(text, " Form: %s.", field->pattern_help);
+	return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
 static void field_write(writer *w, const np_field *field)
 {
+	g_autofree char *description = description_of(field);
 	object_begin(w, field->name);
-	text_member(w, "description", field->doc);
+	text_member(w, "description", description);
 	switch (field->type) {
 	case NP_FIELD_STRUCT: reference_member(w, field->of->name); break;
 	case NP_FIELD_MAP:
@@ -296,11 +322,13 @@ static void definitions_write(writer *w, const np_kind *kind)
 static void scalars_write(writer *w)
 {
 	object_begin(w, "expression");
+	text_member(w, "description", "a text with ${…}, whose value is what the key expects");
 	text_member(w, "type", "string");
 	text_member(w, "pattern", EXPRESSION);
 	object_end(w);
 	for (unsigned i = 0; i < G_N_ELEMENTS(scalar_definitions); i++) {
 		object_begin(w, scalar_definitions[i].name);
+		text_member(w, "description", scalar_definitions[i].words);
 		text_member(w, "type", "string");
 		text_member(w, "pattern", scalar_definitions[i].pattern);
 		object_end(w);

@@ -10,6 +10,8 @@ static const np_field host_fields[] = {
         {NP_FIELD(np_host, storage, "storage", NP_FIELD_STRING), .def = "/var/lib/nestplan", .pattern = "^/",
          .pattern_help = "it must be an absolute path on the host",
          .doc = "Folder of the lab's disks, on the host and in each node that carries nodes."},
+        {NP_FIELD(np_host, overcommit, "overcommit", NP_FIELD_BOOL), .def = "false",
+         .doc = "Let the nodes of the host have more memory together than it has."},
 };
 
 const np_kind np_host_kind = {
@@ -131,10 +133,12 @@ static const np_field lab_fields[] = {
 static void lab_clear(gpointer object)
 {
 	np_lab *lab = object;
+	np_site_clear(&lab->site);
 	g_clear_pointer(&lab->site.address, g_free);
 	g_clear_pointer(&lab->site.storage, g_free);
 	g_clear_pointer(&lab->file, g_free);
 	g_clear_pointer(&lab->folder, g_free);
+	g_clear_pointer(&lab->written, g_hash_table_unref);
 }
 
 const np_kind np_lab_kind = {

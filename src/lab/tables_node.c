@@ -139,7 +139,7 @@ const np_kind np_ready_kind = {
 static const np_field node_fields[] = {
         {NP_FIELD(np_node, type, "type", NP_FIELD_STRING), .flags = NP_FIELD_OWN,
          .doc = "The type whose keys it starts from."},
-        {NP_FIELD(np_node, count, "count", NP_FIELD_UINT), .max = 10000, .flags = NP_FIELD_OWN,
+        {NP_FIELD(np_node, count, "count", NP_FIELD_UINT), .max = 100000, .flags = NP_FIELD_OWN,
          .doc = "Makes NAME-1, NAME-2, …; without it the name is used as it is."},
         {NP_FIELD(np_node, description, "description", NP_FIELD_STRING), .doc = "For people."},
         {NP_FIELD(np_node, image, "image", NP_FIELD_STRING), .flags = NP_FIELD_COMPARED, .impact = NP_IMPACT_RECREATE,
@@ -155,6 +155,8 @@ static const np_field node_fields[] = {
          .impact = NP_IMPACT_RESTART, .doc = "The CPU the guest sees."},
         {NP_FIELD(np_node, protect, "protect", NP_FIELD_BOOL), .def = "false",
          .doc = "Refuse plans that would destroy or recreate the node."},
+        {NP_FIELD(np_node, overcommit, "overcommit", NP_FIELD_BOOL), .def = "false",
+         .doc = "Let the nodes inside have more memory together than the node itself."},
         {NP_FIELD(np_node, disks, "disks", NP_FIELD_MAP), .of = &np_disk_kind, .flags = NP_FIELD_COMPARED,
          .impact = NP_IMPACT_RECREATE, .doc = "Disks; root is the first, over the image."},
         {NP_FIELD(np_node, nics, "nics", NP_FIELD_MAP), .of = &np_nic_kind, .flags = NP_FIELD_COMPARED,
@@ -174,6 +176,7 @@ static void node_clear(gpointer object)
 	g_clear_pointer(&node->address, g_free);
 	g_clear_pointer(&node->uuid, g_free);
 	g_clear_pointer(&node->libvirt_name, g_free);
+	np_site_clear(&node->site);
 	g_clear_pointer(&node->site.address, g_free);
 	g_clear_pointer(&node->site.storage, g_free);
 	g_clear_pointer(&node->site.share, g_free);

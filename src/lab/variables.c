@@ -3,60 +3,145 @@
 
 #include "lab/decode.h"
 
+static const np_pos nowhere;
+
+static const char *type_words(const char *type)
+{
+	if (g_strcmp0(type, "integer") == 0)
+		return "an integer";
+	return g_strcmp0(type, "boolean") == 0 ? "true or false" : "text";
+}
+
 static gboolean value_fits(const char *type, const char *text)
 {
 	if (g_strcmp0(type, "integer") == 0) {
 		const char *digits = text + (text[0] == '-');
-		return digits[0] != '\0' && strspn(digits, "0123456789") == strlen(digits);
+		size_t length = strlen(digits);
+		return length > 0 && strspn(digits, "0123456789") == length && (digits[0] != '0' || length == 1);
 	}
 	if (g_strcmp0(type, "boolean") == 0)
 		return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
 	return TRUE;
 }
 
-static void assignment_apply(np_lab *lab, const char *assignment, np_diags *diags)
+/* A secret must not be shown in the message that says what is wrong with it. */
+static void value_set(np_variable *variable, const char *value, np_given given, np_pos at, np_diags *diags)
 {
-	static const np_pos nowhere;
-	const char *equals = strchr(assignment, '=');
-	if (equals == NULL) {
-		np_diags_error(diags, nowhere, "write --var NAME=VALUE", "the option --var %s has no '='", assignment);
-		return;
-	}
-	g_autofree char *name = g_strndup(assignment, (gsize)(equals - assignment));
-	np_variable *variable = np_map_find(lab->variables, name);
-	if (variable != NULL) {
-		g_free(variable->value);
-		variable->value = g_strdup(equals + 1);
-		return;
-	}
+	g_free(variable->value);
+	variable->value = g_strdup(value);
+	variable->given = (int)given;
+	variable->given_at = at;
+	if (variable->sensitive)
+		np_diags_secret(diags, value);
+}
+
+static void unknown_report(const np_lab *lab, const char *name, const char *by, np_pos pos, np_diags *diags)
+{
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
 	for (guint i = 0; i < lab->variables->len; i++)
 		g_ptr_array_add(names, ((np_object *)lab->variables->pdata[i])->name);
 	g_ptr_array_add(names, NULL);
 	const char *nearest = np_nearest(name, (const char *const *)names->pdata);
 	g_autofree char *hint = nearest ? g_strdup_printf("did you mean '%s'?", nearest) : NULL;
-	np_diags_error(diags, nowhere, hint ? hint : "declare it in the section 'variables'",
-	               "the lab has no variable '%s' for --var %s", name, name);
+	np_diags_error(diags, NP_CODE_VARIABLE_OPTION, pos, hint ? hint : "declare it in the section 'variables'",
+	               "the lab has no variable '%s' for %s", name, by);
+}
+
+static void assignment_apply(np_lab *lab, const char *assignment, np_diags *diags)
+{
+	const char *equals = strchr(assignment, '=');
+	if (equals == NULL) {
+		np_diags_error(diags, NP_CODE_VARIABLE_SYNTAX, nowhere, "write --var NAME=VALUE",
+		               "the option --var %s has no '='", assignment);
+		return;
+	}
+	g_autofree char *name = g_strndup(assignment, (gsize)(equals - assignment));
+	np_variable *variable = np_map_find(lab->variables, name);
+	g_autofree char *by = g_strdup_printf("--var %s", name);
+	if (variable != NULL)
+		value_set(variable, equals + 1, NP_GIVEN_OPTION, nowhere, diags);
+	else
+		unknown_report(lab, name, by, nowhere, diags);
+}
+
+/* A name in the environment has no dashes. */
+static np_variable *environment_find(const np_lab *lab, const char *name)
+{
+	np_variable *variable = np_map_find(lab->variables, name);
+	for (guint i = 0; variable == NULL && i < lab->variables->len; i++) {
+		np_variable *other = lab->variables->pdata[i];
+		g_autofree char *spelled = g_strdelimit(g_strdup(other->base.name), "-", '_');
+		if (strcmp(spelled, name) == 0)
+			variable = other;
+	}
+	return variable;
+}
+
+static void environment_apply(np_lab *lab, const char *assignment, np_diags *diags)
+{
+	const char *equals = strchr(assignment, '=');
+	g_return_if_fail(equals != NULL);
+	g_autofree char *name = g_strndup(assignment, (gsize)(equals - assignment));
+	np_variable *variable = environment_find(lab, name);
+	if (variable != NULL)
+		value_set(variable, equals + 1, NP_GIVEN_ENVIRONMENT, nowhere, diags);
+}
+
+/* The value's kind must be the variable's, as everywhere in the language. */
+static void entry_apply(np_lab *lab, const np_doc_node *key, const np_doc_node *value, np_diags *diags)
+{
+	np_variable *variable = np_map_find(lab->variables, key->text);
+	if (variable == NULL) {
+		unknown_report(lab, key->text, "--var-file", key->pos, diags);
+	} else if (value->type != NP_DOC_SCALAR || np_doc_is_null(value)) {
+		np_diags_error(diags, NP_CODE_VARIABLE_FILE, value->pos, NULL, "variable '%s' must be a single value",
+		               key->text);
+	} else {
+		if (variable->sensitive)
+			np_diags_secret(diags, value->text);
+		value_set(variable, value->text, NP_GIVEN_FILE, value->pos, diags);
+	}
+}
+
+static void var_file_apply(np_lab *lab, const np_var_file *file, np_diags *diags)
+{
+	g_autofree char *text = g_utf8_make_valid(file->text, (gssize)file->length);
+	guint16 source = np_diags_source(diags, file->file, text);
+	g_autoptr(np_doc) doc = np_doc_parse_source(file->text, file->length, source, diags);
+	const np_doc_node *root = doc ? np_doc_root(doc) : NULL;
+	if (root != NULL && root->type != NP_DOC_MAP)
+		np_diags_error(diags, NP_CODE_VARIABLE_FILE, root->pos, "as in 'computes: 3'",
+		               "a file of variables must be a mapping from names to values");
+	for (guint32 i = 0; root != NULL && root->type == NP_DOC_MAP && i < root->list->n; i++)
+		entry_apply(lab, root->list->items[2 * i], root->list->items[2 * i + 1], diags);
 }
 
 static void variable_finish(np_variable *variable, np_diags *diags)
 {
 	gboolean given = variable->value != NULL;
-	if (!given)
-		variable->value = g_strdup(variable->def);
+	if (variable->sensitive && variable->def != NULL)
+		np_diags_secret(diags, variable->def);
+	if (!given && variable->def != NULL)
+		value_set(variable, variable->def, NP_GIVEN_DEFAULT,
+		          np_object_at(&np_variable_kind, &variable->base, "default"), diags);
 	if (variable->value == NULL || value_fits(variable->type, variable->value))
 		return;
-	const char *shown = variable->sensitive ? "…" : variable->value;
-	np_pos pos = given ? variable->base.pos : np_object_at(&np_variable_kind, &variable->base, "default");
-	np_diags_error(diags, pos, NULL, "%s '%s' of variable '%s' is not valid: it must be %s",
-	               given ? "value" : "default", shown, variable->base.name,
-	               strcmp(variable->type, "integer") == 0 ? "an integer" : "true or false");
+	np_pos pos = variable->given_at.line > 0 ? variable->given_at : variable->base.pos;
+	np_diags_error(diags, NP_CODE_VARIABLE_TYPE, pos, NULL, "%s '%s' of variable '%s' is not valid: it must be %s",
+	               given ? "value" : "default", variable->sensitive ? "(sensitive)" : variable->value,
+	               variable->base.name, type_words(variable->type));
 }
 
-void np_variables_resolve(np_lab *lab, const char *const *assignments, np_diags *diags)
+void np_variables_resolve(np_lab *lab, const np_load_options *options, np_diags *diags)
 {
-	for (; assignments != NULL && *assignments != NULL; assignments++)
-		assignment_apply(lab, *assignments, diags);
+	static const np_load_options none;
+	const np_load_options *o = options ? options : &none;
+	for (const char *const *a = o->environment; a != NULL && *a != NULL; a++)
+		environment_apply(lab, *a, diags);
+	for (gsize i = 0; i < o->n_var_files; i++)
+		var_file_apply(lab, &o->var_files[i], diags);
+	for (const char *const *a = o->variables; a != NULL && *a != NULL; a++)
+		assignment_apply(lab, *a, diags);
 	for (guint i = 0; i < lab->variables->len; i++)
 		variable_finish(lab->variables->pdata[i], diags);
 }

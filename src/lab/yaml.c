@@ -6,15 +6,20 @@
 #include "lab/document.h"
 
 #define DEPTH_MAX    100
-#define TEXT_MAX     (64 * 1024 * 1024)
+#define TEXT_MAX     (48 * 1024 * 1024)
+#define VALUES_MAX   4000000
 #define EXPANDED_MAX 1000000 /* values that aliases and merges may add */
 
-#define CHUNK 65536
+#define CHUNK     65536
+#define INTERNED  1024 /* slots for texts that come again and again, most of them keys */
+#define SMALL_MAP 16   /* larger ones get an index */
 
 struct np_doc {
 	GPtrArray *chunks; /* memory of all nodes and texts */
 	gsize left;        /* bytes free at the end of the last chunk */
 	const np_doc_node *root;
+	GArray *aliases;    /* of np_doc_alias */
+	GPtrArray *indexes; /* of GHashTable*: those of large maps */
 };
 
 typedef struct {
@@ -24,7 +29,9 @@ typedef struct {
 	np_diags *diags;
 	GHashTable *anchors; /* name → node; NULL while the node is still being read */
 	GPtrArray *stack;    /* entries of the open lists and maps */
-	guint64 expanded;
+	const char *interned[INTERNED];
+	guint64 expanded, values;
+	guint16 source;
 	unsigned depth;
 } reader;
 
@@ -33,7 +40,14 @@ void np_doc_free(np_doc *doc)
 	if (doc == NULL)
 		return;
 	g_ptr_array_unref(doc->chunks);
+	g_ptr_array_unref(doc->indexes);
+	g_array_unref(doc->aliases);
 	g_free(doc);
+}
+
+const GArray *np_doc_aliases(const np_doc *doc)
+{
+	return doc->aliases;
 }
 
 const np_doc_node *np_doc_root(const np_doc *doc)
@@ -61,26 +75,26 @@ static gpointer doc_alloc(np_doc *doc, gsize size)
 	return memory;
 }
 
-static np_pos mark_pos(yaml_mark_t start, yaml_mark_t end)
+static np_pos mark_pos(const reader *r, yaml_mark_t start, yaml_mark_t end)
 {
-	np_pos pos = {.line = (guint32)start.line + 1, .col = (guint32)start.column + 1};
+	np_pos pos = {.line = (guint32)start.line + 1, .col = (guint32)start.column + 1, .source = r->source};
 	if (end.line == start.line && end.index > start.index)
-		pos.len = (guint32)(end.index - start.index);
+		pos.len = (guint16)MIN(end.index - start.index, G_MAXUINT16);
 	return pos;
 }
 
-static np_pos event_pos(const yaml_event_t *event)
+static np_pos event_pos(const reader *r, const yaml_event_t *event)
 {
-	return mark_pos(event->start_mark, event->end_mark);
+	return mark_pos(r, event->start_mark, event->end_mark);
 }
 
 /* Place of a byte of the text. */
-static np_pos offset_pos(const char *text, gsize offset)
+static np_pos offset_pos(const char *text, gsize offset, guint16 source)
 {
-	np_pos pos = {.line = 1, .col = 1};
+	np_pos pos = {.line = 1, .col = 1, .source = source};
 	for (const char *c = text; c < text + offset; c++) {
 		if (*c == '\n')
-			pos = (np_pos){.line = pos.line + 1, .col = 1};
+			pos = (np_pos){.line = pos.line + 1, .col = 1, .source = source};
 		else
 			pos.col += ((guchar)*c & 0xc0) != 0x80;
 	}
@@ -92,11 +106,11 @@ static void parser_error(reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
 	if (p->error == YAML_READER_ERROR) {
-		np_diags_error(r->diags, offset_pos(r->text, p->problem_offset), NULL,
+		np_diags_error(r->diags, NP_CODE_FILE_ENCODING, offset_pos(r->text, p->problem_offset, r->source), NULL,
 		               "the file is not YAML: %s (U+%04X)", p->problem, (unsigned)p->problem_value);
 		return;
 	}
-	np_pos pos = mark_pos(p->problem_mark, p->problem_mark);
+	np_pos pos = mark_pos(r, p->problem_mark, p->problem_mark);
 	const char *hint = NULL;
 	if (strstr(p->problem, "cannot start any token") != NULL)
 		hint = "indent with spaces, not tabs; put values that start with @, ` or % in quotes";
@@ -109,10 +123,11 @@ static void parser_error(reader *r)
 	else if (strstr(p->problem, "undefined tag handle") != NULL)
 		hint = "tags (!…) are not part of the lab file's language; remove them";
 	if (p->context != NULL && p->context_mark.line != p->problem_mark.line)
-		np_diags_error(r->diags, pos, hint, "the file is not YAML: %s, %s that starts in line %u", p->problem,
-		               p->context, (unsigned)p->context_mark.line + 1);
+		np_diags_error(r->diags, NP_CODE_YAML_SYNTAX, pos, hint,
+		               "the file is not YAML: %s, %s that starts in line %u", p->problem, p->context,
+		               (unsigned)p->context_mark.line + 1);
 	else
-		np_diags_error(r->diags, pos, hint, "the file is not YAML: %s", p->problem);
+		np_diags_error(r->diags, NP_CODE_YAML_SYNTAX, pos, hint, "the file is not YAML: %s", p->problem);
 }
 
 static gboolean event_next(reader *r, yaml_event_t *event)
@@ -123,36 +138,61 @@ static gboolean event_next(reader *r, yaml_event_t *event)
 	return FALSE;
 }
 
+/* NULL after a report: there are too many. */
 static np_doc_node *node_new(reader *r, np_doc_type type, const yaml_event_t *event)
 {
 	np_doc_node *node = doc_alloc(r->doc, sizeof *node);
-	*node = (np_doc_node){.pos = event_pos(event), .type = (guint8)type, .weight = 1};
+	*node = (np_doc_node){.pos = event_pos(r, event), .type = (guint8)type};
 	if (type != NP_DOC_SCALAR)
 		node->pos.len = 1;
-	return node;
+	if (++r->values <= VALUES_MAX)
+		return node;
+	np_diags_error(r->diags, NP_CODE_YAML_VALUES, node->pos, "make similar nodes with 'count' and 'types'",
+	               "the file has more than %d keys and values", VALUES_MAX);
+	return NULL;
+}
+
+/* A copy of a text in the document's memory; short ones that were seen lately are shared. */
+static const char *text_keep(reader *r, const char *value, gsize length)
+{
+	const char **slot = NULL;
+	if (length < 32) {
+		guint32 hash = 5381;
+		for (gsize i = 0; i < length; i++)
+			hash = hash * 33 + (guchar)value[i];
+		slot = &r->interned[hash % INTERNED];
+		if (*slot != NULL && strncmp(*slot, value, length) == 0 && (*slot)[length] == '\0')
+			return *slot;
+	}
+	char *text = doc_alloc(r->doc, length + 1);
+	memcpy(text, value, length);
+	text[length] = '\0';
+	if (slot != NULL)
+		*slot = text;
+	return text;
 }
 
 static void tag_refuse(reader *r, const yaml_char_t *tag, const yaml_event_t *event)
 {
 	if (tag != NULL)
-		np_diags_error(r->diags, event_pos(event), "remove it; the kind of each value is known",
+		np_diags_error(r->diags, NP_CODE_YAML_TAG, event_pos(r, event),
+		               "remove it; the kind of each value is known",
 		               "the tag '%s' is not part of the lab file's language", (const char *)tag);
 }
 
 static const np_doc_node *scalar_read(reader *r, const yaml_event_t *event)
 {
 	np_doc_node *node = node_new(r, NP_DOC_SCALAR, event);
+	if (node == NULL)
+		return NULL;
 	gsize length = event->data.scalar.length;
 	const char *value = (const char *)event->data.scalar.value;
 	tag_refuse(r, event->data.scalar.tag, event);
 	if (memchr(value, '\0', length) != NULL) {
-		np_diags_error(r->diags, node->pos, NULL, "the text contains a NUL character");
+		np_diags_error(r->diags, NP_CODE_FILE_NUL, node->pos, NULL, "the text contains a NUL character");
 		length = strlen(value);
 	}
-	char *text = doc_alloc(r->doc, length + 1);
-	memcpy(text, value, length);
-	text[length] = '\0';
-	node->text = text;
+	node->text = text_keep(r, value, length);
 	switch (event->data.scalar.style) {
 	case YAML_PLAIN_SCALAR_STYLE: node->style = NP_DOC_PLAIN; break;
 	case YAML_LITERAL_SCALAR_STYLE:
@@ -171,8 +211,14 @@ static gboolean expand_account(reader *r, guint64 values, np_pos pos)
 	r->expanded += values;
 	if (r->expanded <= EXPANDED_MAX)
 		return TRUE;
-	np_diags_error(r->diags, pos, NULL, "the aliases of this file add up to more than %d values", EXPANDED_MAX);
+	np_diags_error(r->diags, NP_CODE_ALIAS_BOMB, pos, NULL,
+	               "the aliases of this file add up to more than %d values", EXPANDED_MAX);
 	return FALSE;
+}
+
+static guint32 node_weight(const np_doc_node *node)
+{
+	return node->type == NP_DOC_SCALAR ? 1 : node->list->weight;
 }
 
 static const np_doc_node *alias_read(reader *r, const yaml_event_t *event)
@@ -180,15 +226,18 @@ static const np_doc_node *alias_read(reader *r, const yaml_event_t *event)
 	const char *name = (const char *)event->data.alias.anchor;
 	gpointer target;
 	if (!g_hash_table_lookup_extended(r->anchors, name, NULL, &target)) {
-		np_diags_error(r->diags, event_pos(event), "an anchor is set by &NAME before it is used",
-		               "the alias '*%s' has no anchor", name);
+		np_diags_error(r->diags, NP_CODE_ALIAS_UNKNOWN, event_pos(r, event),
+		               "an anchor is set by &NAME before it is used", "the alias '*%s' has no anchor", name);
 		return NULL;
 	}
 	if (target == NULL) {
-		np_diags_error(r->diags, event_pos(event), NULL, "the alias '*%s' contains itself", name);
+		np_diags_error(r->diags, NP_CODE_ALIAS_CYCLE, event_pos(r, event), NULL,
+		               "the alias '*%s' contains itself", name);
 		return NULL;
 	}
-	return expand_account(r, ((const np_doc_node *)target)->weight, event_pos(event)) ? target : NULL;
+	np_doc_alias alias = {event_pos(r, event), text_keep(r, name, strlen(name)), target};
+	g_array_append_val(r->doc->aliases, alias);
+	return expand_account(r, node_weight(target), alias.pos) ? target : NULL;
 }
 
 static gboolean is_merge_key(const np_doc_node *key)
@@ -196,68 +245,108 @@ static gboolean is_merge_key(const np_doc_node *key)
 	return key->style == NP_DOC_PLAIN && strcmp(key->text, "<<") == 0;
 }
 
+/* The entries of a map while it is put together. */
+typedef struct {
+	GPtrArray *entries; /* keys and values in turn */
+	GHashTable *index;  /* NULL as long as there are few */
+} map_builder;
+
+static gboolean map_has(const map_builder *map, const char *key)
+{
+	if (map->index != NULL)
+		return g_hash_table_contains(map->index, key);
+	for (guint i = 0; i < map->entries->len; i += 2)
+		if (strcmp(((const np_doc_node *)map->entries->pdata[i])->text, key) == 0)
+			return TRUE;
+	return FALSE;
+}
+
+static void map_index_add(map_builder *map, guint i)
+{
+	const np_doc_node *key = map->entries->pdata[i];
+	g_hash_table_insert(map->index, (gpointer)key->text, map->entries->pdata[i + 1]);
+}
+
+static void map_add(reader *r, map_builder *map, const np_doc_node *key, const np_doc_node *value)
+{
+	guint n = map->entries->len;
+	g_ptr_array_add(map->entries, (gpointer)key);
+	g_ptr_array_add(map->entries, (gpointer)value);
+	if (map->index != NULL) {
+		map_index_add(map, n);
+	} else if (n >= 2 * SMALL_MAP) {
+		map->index = g_hash_table_new(g_str_hash, g_str_equal);
+		g_ptr_array_add(r->doc->indexes, map->index);
+		for (guint i = 0; i <= n; i += 2)
+			map_index_add(map, i);
+	}
+}
+
 /* Appends the entries of `source` whose keys are not there yet. */
-static gboolean map_merge(reader *r, GPtrArray *entries, GHashTable *keys, const np_doc_node *source, np_pos pos)
+static gboolean map_merge(reader *r, map_builder *map, const np_doc_node *source, np_pos pos)
 {
 	if (source->type != NP_DOC_MAP) {
-		np_diags_error(r->diags, pos, "as in '<<: *common'", "'<<' merges a mapping or a list of mappings");
+		np_diags_error(r->diags, NP_CODE_MERGE_WRONG, pos, "as in '<<: *common'",
+		               "'<<' merges a mapping or a list of mappings");
 		return TRUE;
 	}
-	if (!expand_account(r, source->n, pos))
+	if (!expand_account(r, source->list->n, pos))
 		return FALSE;
-	for (guint32 i = 0; i < source->n; i++) {
-		if (!g_hash_table_add(keys, (gpointer)source->items[2 * i]->text))
-			continue;
-		g_ptr_array_add(entries, (gpointer)source->items[2 * i]);
-		g_ptr_array_add(entries, (gpointer)source->items[2 * i + 1]);
+	for (guint32 i = 0; i < source->list->n; i++) {
+		const np_doc_node *key = source->list->items[2 * i];
+		if (!map_has(map, key->text))
+			map_add(r, map, key, source->list->items[2 * i + 1]);
 	}
 	return TRUE;
 }
 
 /* The entries of a map from its keys and values as written: no key twice, '<<' resolved. */
-static GPtrArray *map_entries(reader *r, gpointer *written, guint n)
+static gboolean map_build(reader *r, map_builder *map, gpointer *written, guint n)
 {
-	g_autoptr(GPtrArray) entries = g_ptr_array_new();
-	g_autoptr(GHashTable) keys = g_hash_table_new(g_str_hash, g_str_equal);
 	const np_doc_node *merge = NULL;
 	for (guint i = 0; i < n; i += 2) {
 		const np_doc_node *key = written[i], *value = written[i + 1];
-		if (is_merge_key(key) && merge == NULL) {
+		gboolean is_merge = is_merge_key(key);
+		if (is_merge && merge == NULL)
 			merge = value;
-			continue;
-		}
-		if (is_merge_key(key) || !g_hash_table_add(keys, (gpointer)key->text)) {
-			np_diags_error(r->diags, key->pos, NULL, "the key '%s' is there twice in the same mapping",
-			               key->text);
-			continue;
-		}
-		g_ptr_array_add(entries, written[i]);
-		g_ptr_array_add(entries, written[i + 1]);
+		else if (is_merge || map_has(map, key->text))
+			np_diags_error(r->diags, NP_CODE_KEY_TWICE, key->pos,
+			               is_merge ? "merge several by a list, as in '<<: [*a, *b]'"
+			                        : "remove one of them",
+			               "the key '%s' is there twice in the same mapping", key->text);
+		else
+			map_add(r, map, key, value);
 	}
-	gboolean good = TRUE;
-	if (merge != NULL && merge->type != NP_DOC_LIST)
-		good = map_merge(r, entries, keys, merge, merge->pos);
-	for (guint32 i = 0; good && merge != NULL && merge->type == NP_DOC_LIST && i < merge->n; i++)
-		good = map_merge(r, entries, keys, merge->items[i], merge->items[i]->pos);
-	return good ? g_steal_pointer(&entries) : NULL;
+	if (merge == NULL)
+		return TRUE;
+	if (merge->type != NP_DOC_LIST)
+		return map_merge(r, map, merge, merge->pos);
+	for (guint32 i = 0; i < merge->list->n; i++)
+		if (!map_merge(r, map, merge->list->items[i], merge->list->items[i]->pos))
+			return FALSE;
+	return TRUE;
 }
 
-static void node_fill(reader *r, np_doc_node *node, gpointer *items, guint n)
+static void node_fill(reader *r, np_doc_node *node, gpointer *items, guint n, yaml_mark_t end)
 {
-	node->items = doc_alloc(r->doc, MAX(n, 1) * sizeof *node->items);
+	np_doc_list *list = doc_alloc(r->doc, sizeof *list + n * sizeof *list->items);
 	guint64 weight = 1;
 	for (guint i = 0; i < n; i++) {
-		node->items[i] = items[i];
-		weight += node->items[i]->weight;
+		list->items[i] = items[i];
+		weight += node_weight(list->items[i]);
 	}
-	node->n = node->type == NP_DOC_MAP ? n / 2 : n;
-	node->weight = (guint32)MIN(weight, G_MAXUINT32);
+	list->n = node->type == NP_DOC_MAP ? n / 2 : n;
+	list->weight = (guint32)MIN(weight, G_MAXUINT32);
+	list->end_line = (guint32)end.line + 1;
+	list->end_col = (guint32)end.column + 1;
+	list->index = NULL;
+	node->list = list;
 }
 
 static const np_doc_node *value_read(reader *r, yaml_event_t *event);
 
-/* Reads entries onto the stack until `end`. */
-static gboolean entries_read(reader *r, yaml_event_type_t end, np_doc_type type)
+/* Reads entries onto the stack until `end`; *ret_end is where that is. */
+static gboolean entries_read(reader *r, yaml_event_type_t end, np_doc_type type, yaml_mark_t *ret_end)
 {
 	guint first = r->stack->len;
 	for (;;) {
@@ -265,44 +354,56 @@ static gboolean entries_read(reader *r, yaml_event_type_t end, np_doc_type type)
 		if (!event_next(r, &event))
 			return FALSE;
 		if (event.type == end) {
+			*ret_end = event.end_mark;
 			yaml_event_delete(&event);
 			return TRUE;
 		}
 		gboolean is_key = type == NP_DOC_MAP && (r->stack->len - first) % 2 == 0;
-		np_pos pos = event_pos(&event);
+		np_pos pos = event_pos(r, &event);
 		const np_doc_node *node = value_read(r, &event);
 		yaml_event_delete(&event);
 		if (node == NULL)
 			return FALSE;
 		if (is_key && node->type != NP_DOC_SCALAR) {
-			np_diags_error(r->diags, pos, "put it in quotes if it is meant as it stands",
-			               "a key must be text");
+			np_diags_error(r->diags, NP_CODE_KEY_NOT_TEXT, pos,
+			               "put it in quotes if it is meant as it stands", "a key must be text");
 			return FALSE;
 		}
 		g_ptr_array_add(r->stack, (gpointer)node);
 	}
 }
 
+static gboolean map_fill(reader *r, np_doc_node *node, gpointer *written, guint n, yaml_mark_t end)
+{
+	g_autoptr(GPtrArray) entries = g_ptr_array_new();
+	map_builder map = {entries, NULL};
+	if (!map_build(r, &map, written, n))
+		return FALSE;
+	node_fill(r, node, entries->pdata, entries->len, end);
+	((np_doc_list *)node->list)->index = map.index;
+	return TRUE;
+}
+
 static const np_doc_node *collection_read(reader *r, const yaml_event_t *event, np_doc_type type, yaml_event_type_t end)
 {
 	np_doc_node *node = node_new(r, type, event);
 	guint first = r->stack->len;
+	yaml_mark_t end_mark;
+	if (node == NULL)
+		return NULL;
 	if (++r->depth > DEPTH_MAX) {
-		np_diags_error(r->diags, node->pos, NULL, "the file is nested more than %d levels deep", DEPTH_MAX);
+		np_diags_error(r->diags, NP_CODE_YAML_DEPTH, node->pos, NULL,
+		               "the file is nested more than %d levels deep", DEPTH_MAX);
 		return NULL;
 	}
-	if (!entries_read(r, end, type))
+	if (!entries_read(r, end, type, &end_mark))
 		return NULL;
 	r->depth--;
 	gpointer *written = r->stack->len > first ? &r->stack->pdata[first] : NULL;
-	if (type == NP_DOC_MAP) {
-		g_autoptr(GPtrArray) entries = map_entries(r, written, r->stack->len - first);
-		if (entries == NULL)
-			return NULL;
-		node_fill(r, node, entries->pdata, entries->len);
-	} else {
-		node_fill(r, node, written, r->stack->len - first);
-	}
+	if (type == NP_DOC_LIST)
+		node_fill(r, node, written, r->stack->len - first, end_mark);
+	else if (!map_fill(r, node, written, r->stack->len - first, end_mark))
+		return NULL;
 	g_ptr_array_set_size(r->stack, (int)first);
 	return node;
 }
@@ -355,8 +456,8 @@ static gboolean stream_read(reader *r)
 		case YAML_STREAM_END_EVENT: ended = TRUE; break;
 		case YAML_DOCUMENT_START_EVENT:
 			if (r->doc->root != NULL)
-				np_diags_error(r->diags, event_pos(&event), "give each lab a file of its own",
-				               "the file holds several documents");
+				np_diags_error(r->diags, NP_CODE_FILE_DOCUMENTS, event_pos(r, &event),
+				               "give each lab a file of its own", "the file holds several documents");
 			good = r->doc->root == NULL;
 			break;
 		default: r->doc->root = value_read(r, &event); good = r->doc->root != NULL;
@@ -364,42 +465,59 @@ static gboolean stream_read(reader *r)
 		yaml_event_delete(&event);
 	}
 	if (good && r->doc->root == NULL)
-		np_diags_error(r->diags, ((np_pos){0}), "it starts with 'version: 1' and 'name: NAME'",
-		               "the lab file is empty");
+		np_diags_error(r->diags, NP_CODE_FILE_EMPTY, ((np_pos){.source = r->source}),
+		               r->source == 0 ? "it starts with 'version: 1' and 'name: NAME'" : NULL, "%s is empty",
+		               r->source == 0 ? "the lab file" : "the file");
 	return good && r->doc->root != NULL;
 }
 
 /* Refuses what is not text before libyaml sees it, in words that name the reason. */
-static gboolean text_check(const char *text, gsize length, np_diags *diags)
+static gboolean text_check(const char *text, gsize length, guint16 source, np_diags *diags)
 {
+	np_pos top = {.source = source};
 	const char *bad;
 	if (length > TEXT_MAX) {
-		np_diags_error(diags, ((np_pos){0}), NULL, "the lab file is larger than 64 MiB");
+		np_diags_error(diags, NP_CODE_FILE_TOO_LARGE, top, NULL, "the file is larger than 48 MiB");
 		return FALSE;
 	}
 	if (length >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
-		np_diags_error(diags, ((np_pos){0}), "save it as UTF-8", "the lab file is written in UTF-16");
+		np_diags_error(diags, NP_CODE_FILE_ENCODING, top, "save it as UTF-8", "the file is written in UTF-16");
 		return FALSE;
 	}
 	if (g_utf8_validate(text, (gssize)length, &bad))
 		return TRUE;
-	np_pos pos = offset_pos(text, (gsize)(bad - text));
+	np_pos pos = offset_pos(text, (gsize)(bad - text), source);
 	if (*bad == '\0')
-		np_diags_error(diags, pos, "is it really a lab file?", "the lab file contains a NUL byte");
+		np_diags_error(diags, NP_CODE_FILE_NUL, pos, "is it really a lab file?",
+		               "the file contains a NUL byte");
 	else
-		np_diags_error(diags, pos, "save it as UTF-8", "the lab file is not UTF-8: byte 0x%02x", (guchar)*bad);
+		np_diags_error(diags, NP_CODE_FILE_ENCODING, pos, "save it as UTF-8",
+		               "the file is not UTF-8: byte 0x%02x", (guchar)*bad);
 	return FALSE;
+}
+
+static np_doc *doc_new(void)
+{
+	np_doc *doc = g_new0(np_doc, 1);
+	doc->chunks = g_ptr_array_new_with_free_func(g_free);
+	doc->indexes = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
+	doc->aliases = g_array_new(FALSE, FALSE, sizeof(np_doc_alias));
+	return doc;
 }
 
 np_doc *np_doc_parse(const char *text, gsize length, np_diags *diags)
 {
-	if (!text_check(text, length, diags))
+	return np_doc_parse_source(text, length, 0, diags);
+}
+
+np_doc *np_doc_parse_source(const char *text, gsize length, guint16 source, np_diags *diags)
+{
+	if (!text_check(text, length, source, diags))
 		return NULL;
-	g_autoptr(np_doc) doc = g_new0(np_doc, 1);
-	doc->chunks = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(np_doc) doc = doc_new();
 	g_autoptr(GHashTable) anchors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GPtrArray) stack = g_ptr_array_new();
-	reader r = {.text = text, .doc = doc, .diags = diags, .anchors = anchors, .stack = stack};
+	reader r = {.text = text, .doc = doc, .diags = diags, .anchors = anchors, .stack = stack, .source = source};
 	if (!yaml_parser_initialize(&r.parser))
 		g_error("out of memory");
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);

@@ -3,11 +3,13 @@
 #include "plan/diff.h"
 
 #include "base/address.h"
+#include "base/diag.h"
 
 typedef struct {
 	np_plan *plan;
 	const np_lab *lab;
 	const np_world *world;
+	GPtrArray *emulated[2]; /* of const np_node*: those that `auto` lets fall back, at the host and deeper */
 } diff;
 
 /* How a site that the lab describes stands in the world. */
@@ -19,7 +21,7 @@ typedef enum {
 
 static void diff_site(diff *d, const np_site *site, const np_seen_site *seen, site_state state);
 
-bool np_site_gives_kvm(const np_world *world, const char *address)
+bool np_site_gives_kvm(const np_world *world, const char *address, bool nesting)
 {
 	if (!*address)
 		return world->accel.kvm;
@@ -27,36 +29,19 @@ bool np_site_gives_kvm(const np_world *world, const char *address)
 	if (site && site->reachable && site->proof.gathered)
 		return site->proof.kvm;
 	/* Not up yet: what it is given; the proof will tell. */
-	return world->accel.nested;
-}
-
-static void check_host(diff *d)
-{
-	const np_accel_answer *accel = &d->world->accel;
-	for (guint i = 0; i < d->lab->site.nodes->len; i++) {
-		const np_node *node = g_ptr_array_index(d->lab->site.nodes, i);
-		if (!np_node_is_site(node) || d->lab->host.nesting == NP_NESTING_IGNORE)
-			continue;
-		if (node->accel != NP_ACCEL_EMULATE && accel->needs_switch) {
-			np_plan_problem(d->plan,
-			                "host: node '%s' carries nodes, and nested virtualization is off in this kernel (%s). "
-			                "Switch it on and try again: %s", node->address, accel->reason, accel->switch_commands);
-			return;
-		}
-	}
+	return nesting;
 }
 
 static bool decide_accel(diff *d, const np_node *node, site_state state)
 {
 	const char *site = node->parent->address;
-	bool kvm = np_site_gives_kvm(d->world, site);
+	bool kvm = np_site_gives_kvm(d->world, site, d->plan->nesting);
 	if (node->accel == NP_ACCEL_EMULATE)
 		return false;
 	if (kvm)
 		return true;
 	if (node->accel == NP_ACCEL_AUTO) {
-		np_plan_warning(d->plan, "node '%s' (level %u) will be emulated, about 10 times slower than with KVM: %s",
-		                node->address, node->level, *site ? "KVM does not work in its hypervisor" : d->world->accel.reason);
+		g_ptr_array_add(d->emulated[*site != '\0'], (gpointer)node);
 		return false;
 	}
 	if (!*site) {
@@ -64,7 +49,7 @@ static bool decide_accel(diff *d, const np_node *node, site_state state)
 		                "hypervisor below, or set `accel: auto` on it to let it be emulated.",
 		                node->address, d->world->accel.reason);
 	} else if (state != SITE_KNOWN && d->world->accel.needs_switch && d->lab->host.nesting != NP_NESTING_IGNORE) {
-		/* check_host said what to do */
+		/* np_diff_nesting said what to do */
 	} else if (state == SITE_KNOWN) {
 		const np_seen_site *seen = np_world_site(d->world, site);
 		g_autofree char *missing = np_proof_missing(&seen->proof);
@@ -77,6 +62,23 @@ static bool decide_accel(diff *d, const np_node *node, site_state state)
 	return false;
 }
 
+static void check_model(diff *d, const np_node *node, GHashTable *models, bool kvm)
+{
+	const char *model = node->cpu.model, *usable = models ? g_hash_table_lookup(models, model) : "yes";
+	if (usable && !g_str_equal(usable, "no"))
+		return;
+	g_autofree const char **names = usable ? NULL : (const char **)g_hash_table_get_keys_as_array(models, NULL);
+	const char *near = names ? np_nearest(model, names) : NULL;
+	g_autofree char *meant = near ? g_strdup_printf(" Did you mean '%s'?", near) : g_strdup("");
+	if (!usable)
+		np_plan_problem(d->plan, "node '%s': the hypervisor knows no CPU model '%s'.%s `virsh domcapabilities` lists them.",
+		                node->address, model, meant);
+	else
+		np_plan_problem(d->plan, "node '%s': CPU model '%s' cannot be given to guests with accelerator %s on this hypervisor (libvirt: "
+		                "usable='no'); choose a model that is older, or `cpu: %s`.", node->address, model,
+		                kvm ? "kvm" : "emulate", kvm ? "host-passthrough" : "maximum");
+}
+
 static void check_cpu(diff *d, const np_node *node, const np_seen_site *seen, bool kvm)
 {
 	np_cpu_mode mode = np_cpu_mode_effective(node, kvm);
@@ -85,6 +87,8 @@ static void check_cpu(diff *d, const np_node *node, const np_seen_site *seen, bo
 		np_plan_problem(d->plan, "node '%s': CPU mode %s is not available with accelerator %s on this hypervisor; "
 		                "try `cpu: %s`.", node->address, np_cpu_mode_names[mode], kvm ? "kvm" : "emulate",
 		                kvm ? "host-passthrough" : "maximum");
+	else if (seen && mode == NP_CPU_CUSTOM && node->cpu.model)
+		check_model(d, node, kvm ? seen->facts.models_kvm : seen->facts.models_qemu, kvm);
 }
 
 static bool clash(diff *d, const np_seen_site *seen, const char *what, const char *name, const char *address)
@@ -145,6 +149,15 @@ static void check_existing(diff *d, np_change *change)
 	}
 }
 
+static const char *reason_to_change(const np_change *change, const np_seen_node *have)
+{
+	if (change->action == NP_ACTION_REPLACE)
+		return "what differs is in its disks";
+	if (!change->start_only)
+		return "it differs from lab.yaml";
+	return have->power == NP_POWER_RUNNING ? "it has not been ready since it was started" : "it is not running";
+}
+
 /* Returns how the inside of the node stands after the plan. */
 static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *have, site_state state, const np_seen_site *seen)
 {
@@ -164,9 +177,7 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 	}
 	np_diff_node_fields(change, node, have, kvm, wanted_image_id(d->lab, node));
 	check_existing(d, change);
-	change->reason = g_strdup(change->action == NP_ACTION_REPLACE ? "what differs is in its disks"
-	                          : change->start_only                ? "it is not running"
-	                                                              : "it differs from lab.yaml");
+	change->reason = g_strdup(reason_to_change(change, have));
 	site_state inside = change->action == NP_ACTION_REPLACE                     ? SITE_NEW
 	                    : have->inside && have->inside->reachable               ? SITE_KNOWN
 	                                                                            : SITE_UNKNOWN;
@@ -213,12 +224,12 @@ static void delete_orphans(diff *d, const np_site *site, const np_seen_site *see
 {
 	for (guint i = 0; i < seen->nodes->len; i++) {
 		const np_seen_node *node = g_ptr_array_index(seen->nodes, i);
-		if (!np_map_find(site->nodes, node->node->base.name))
+		if (!np_site_node(site, node->node->base.name))
 			delete_node(d->plan, site->address, node, "lab.yaml no longer has it");
 	}
 	for (guint i = 0; i < seen->networks->len; i++) {
 		const np_seen_network *network = g_ptr_array_index(seen->networks, i);
-		if (!np_map_find(site->networks, network->network->base.name))
+		if (!np_site_network(site, network->network->base.name))
 			delete_network(d->plan, site->address, network, "lab.yaml no longer has it");
 	}
 }
@@ -264,10 +275,49 @@ static void check_networks(diff *d)
 	}
 }
 
+#define NAMES_SHOWN 3
+
+/* One warning for all, or a lab of many nodes would be a page of them. */
+static void warn_of_emulation(diff *d, const GPtrArray *nodes, const char *why)
+{
+	if (!nodes->len)
+		return;
+	const np_node *first = g_ptr_array_index(nodes, 0);
+	if (nodes->len == 1) {
+		np_plan_warning(d->plan, "node '%s' (level %u) will be emulated, about 10 times slower than with KVM: %s", first->address,
+		                first->level, why);
+		return;
+	}
+	g_autoptr(GString) names = g_string_new(NULL);
+	for (guint i = 0; i < MIN(nodes->len, NAMES_SHOWN); i++)
+		g_string_append_printf(names, "%s%s", i ? ", " : "", ((const np_node *)g_ptr_array_index(nodes, i))->address);
+	if (nodes->len > NAMES_SHOWN)
+		g_string_append_printf(names, " and %u more", nodes->len - NAMES_SHOWN);
+	np_plan_warning(d->plan, "%u nodes (%s) will be emulated, about 10 times slower than with KVM: %s", nodes->len, names->str, why);
+}
+
+/* Every exit of a guest passes all levels above it. The figure is this project's: KVM_RUN of a third level against a second. */
+static void warn_of_depth(diff *d)
+{
+	for (guint i = 0; i < d->plan->changes->len; i++) {
+		const np_change *change = g_ptr_array_index(d->plan->changes, i);
+		if (change->action != NP_ACTION_CREATE || !change->node || change->node->level < 3)
+			continue;
+		np_plan_warning(d->plan, "node '%s' is at level %u: it works, but each level from the third on makes what leaves the guest about "
+		                "10 times slower. Allow for it in `ready: {timeout: …}`.", change->address, change->node->level);
+		return;
+	}
+}
+
 void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world)
 {
-	diff d = {plan, lab, world};
-	check_host(&d);
+	diff d = {plan, lab, world, {g_ptr_array_new(), g_ptr_array_new()}};
+	np_diff_nesting(plan, lab, world);
 	diff_site(&d, &lab->site, world->root, SITE_KNOWN);
 	check_networks(&d);
+	warn_of_emulation(&d, d.emulated[0], world->accel.reason);
+	warn_of_emulation(&d, d.emulated[1], "KVM does not work in their hypervisor");
+	warn_of_depth(&d);
+	g_ptr_array_unref(d.emulated[0]);
+	g_ptr_array_unref(d.emulated[1]);
 }

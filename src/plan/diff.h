@@ -10,6 +10,12 @@ void np_change_field(np_change *change, const char *name, const char *before, co
 void np_plan_problem(np_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void np_plan_warning(np_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/* The host's kernel: a row when nesting is to be switched on (or the lab's name added where it is on), problems when it
+ * cannot be. Sets plan->nesting. */
+void np_diff_nesting(np_plan *plan, const np_lab *lab, const np_world *world);
+/* A row when nestplan switched nesting on for this lab: it is needed no longer. */
+void np_diff_nesting_release(np_plan *plan, const np_world *world, const char *lab);
+
 void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world);
 /* Deletes all of a site: nodes inside first, then nodes, then networks. */
 void np_diff_delete_site(np_plan *plan, const np_seen_site *site, const char *reason);

@@ -62,7 +62,7 @@ static void diff_scalars(np_change *change, const np_kind *kind, gconstpointer w
 	}
 }
 
-static void diff_disks(np_change *change, const np_node *want, const np_node *have)
+static void diff_disks(np_change *change, const np_node *want, const np_node *have, const char *damaged)
 {
 	for (guint i = 0; want->disks && i < want->disks->len; i++) {
 		const np_disk *disk = g_ptr_array_index(want->disks, i);
@@ -70,6 +70,10 @@ static void diff_disks(np_change *change, const np_node *want, const np_node *ha
 		g_autofree char *name = g_strdup_printf("disks.%s", disk->base.name);
 		const np_field *size = np_kind_field(&np_disk_kind, "size");
 		g_autofree char *after = disk->size ? np_field_format(size, disk) : g_strdup("the image's size");
+		if (g_strcmp0(damaged, disk->base.name) == 0) {
+			differ(change, name, "damaged: no qcow2 image", after, NP_IMPACT_RECREATE);
+			continue;
+		}
 		if (!other) {
 			differ(change, name, NULL, after, NP_IMPACT_RESTART);
 			continue;
@@ -138,15 +142,18 @@ void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_n
 	diff_identity(change, "inject", have->inject_id, want->inject_id);
 	if (want->site.nodes->len)
 		differ(change, "images", have->share, want->site.share, NP_IMPACT_RESTART);
-	diff_disks(change, want, node);
+	diff_disks(change, want, node, have->damaged);
 	diff_nics(change, want, node);
 	if (have->hypervisor != np_node_is_site(want))
 		differ(change, "hypervisor", have->hypervisor ? "yes" : "no", have->hypervisor ? "no" : "yes", NP_IMPACT_RECREATE);
 	change->action = change->impact == NP_IMPACT_RECREATE ? NP_ACTION_REPLACE : NP_ACTION_UPDATE;
-	if (have->power == NP_POWER_RUNNING)
+	if (have->power == NP_POWER_RUNNING && (have->ready || want->ready.wait == NP_WAIT_NONE))
 		return;
 	change->start_only = change->fields->len == 0;
-	np_change_field(change, "power", np_power_names[have->power], "running");
+	if (have->power == NP_POWER_RUNNING)
+		np_change_field(change, "ready", "no", "yes");
+	else
+		np_change_field(change, "power", np_power_names[have->power], "running");
 }
 
 void np_diff_network_fields(np_change *change, const np_network *want, const np_seen_network *have)

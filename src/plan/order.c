@@ -3,7 +3,7 @@
 
 #include "base/address.h"
 
-const char *const np_step_kind_names[] = {"pool",  "image", "share", "network", "disks",  "create",         "redefine",
+const char *const np_step_kind_names[] = {"nesting", "pool",  "image", "share", "network", "disks",  "create",         "redefine",
                                           "start", "ready", "prove", "stop",    "delete", "delete network", "delete pool",
                                           NULL};
 
@@ -241,7 +241,7 @@ static np_step *up_step(order *o, np_step_kind kind, const np_node *node, const 
 	g_autofree char *label = g_strdup_printf("%s: %s", node->address, verb);
 	np_step *step = add(o, kind, node->parent->address, node->address, label);
 	step->node = node;
-	step->kvm = change ? change->kvm : np_site_gives_kvm(o->world, node->parent->address);
+	step->kvm = change ? change->kvm : np_site_gives_kvm(o->world, node->parent->address, o->plan->nesting);
 	step->seen = change ? change->seen : NULL;
 	need_place(o, step, node);
 	return step;
@@ -296,11 +296,12 @@ static void up_node(order *o, const np_node *node)
 	if (change && change->deferred)
 		return;
 	np_step *stop = find(o, NP_STEP_STOP, node->address);
-	np_step *begun = is_new(change)                                                                     ? up_create(o, node, change)
-	                 : (stop || (change && (change->start_only || change->action == NP_ACTION_UPDATE))) ? up_restart(o, node, change, stop)
-	                                                                                                    : NULL;
 	const np_seen_node *seen = np_world_node(o->world, node->address);
-	bool waited_for = seen && seen->power == NP_POWER_RUNNING && seen->inside && !seen->inside->reachable;
+	bool runs = seen && seen->power == NP_POWER_RUNNING;
+	bool waited_for = runs && ((change && change->start_only) || (seen->inside && !seen->inside->reachable));
+	np_step *begun = is_new(change)                                                   ? up_create(o, node, change)
+	                 : stop || (change && (!change->start_only || !runs)) ? up_restart(o, node, change, stop)
+	                                                                                  : NULL;
 	if (begun || waited_for) /* an apply may have been cut short while it waited */
 		up_ready(o, node, begun);
 	if (np_node_is_site(node))
@@ -340,11 +341,44 @@ static void up_site(order *o, const np_site *site)
 	up_window(o, site);
 }
 
-static void teardown_pool(order *o)
+static void need_all(order *o, np_step *last)
 {
-	np_step *last = add(o, NP_STEP_DELETE_POOL, "", "", "host: storage and keys of the lab");
 	for (guint i = 0; i + 1 < o->steps->len; i++)
 		need(last, g_ptr_array_index(o->steps, i));
+}
+
+static void teardown_pool(order *o)
+{
+	need_all(o, add(o, NP_STEP_DELETE_POOL, "", "", "host: storage and keys of the lab"));
+}
+
+/* Before anything uses KVM, which holds the module: guests of the host, and the appliance that writes disks. */
+static void host_on(order *o)
+{
+	np_change *change = change_of(o, "host.nesting");
+	if (!change || !change->nesting)
+		return;
+	np_step *step = add(o, NP_STEP_NESTING, "", "host.nesting", "host: switch nesting on");
+	step->nesting = true;
+}
+
+static void need_host(order *o)
+{
+	np_step *nesting = find(o, NP_STEP_NESTING, "host.nesting");
+	for (guint i = 0; nesting && i < o->steps->len; i++) {
+		np_step *step = g_ptr_array_index(o->steps, i);
+		bool starts = step->kind == NP_STEP_CREATE || step->kind == NP_STEP_START;
+		if (step->kind == NP_STEP_DISKS || (starts && !*step->site))
+			need(step, nesting);
+	}
+}
+
+/* After everything that might use it is gone. */
+static void host_off(order *o)
+{
+	np_change *change = change_of(o, "host.nesting");
+	if (change && !change->nesting)
+		need_all(o, add(o, NP_STEP_NESTING, "", "host.nesting", "host: switch nesting off again"));
 }
 
 GPtrArray *np_order_make(const np_lab *lab, const np_world *world, const np_plan *plan, bool teardown)
@@ -352,11 +386,15 @@ GPtrArray *np_order_make(const np_lab *lab, const np_world *world, const np_plan
 	order o = {.lab = lab, .world = world, .plan = plan};
 	o.steps = g_ptr_array_new_with_free_func(step_free);
 	o.by_key = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	host_on(&o);
 	down_site(&o, world->root, (fate){false, false});
+	if (!teardown) {
+		up_site(&o, &lab->site);
+		need_host(&o);
+	}
+	host_off(&o);
 	if (teardown)
 		teardown_pool(&o);
-	else
-		up_site(&o, &lab->site);
 	g_hash_table_unref(o.by_key);
 	return o.steps;
 }

@@ -4,6 +4,7 @@
 #include "plan/plan.h"
 
 typedef enum {
+	NP_STEP_NESTING,        /* host: nesting in its kernel, on or off again */
 	NP_STEP_POOL,           /* the site's two storage pools */
 	NP_STEP_IMAGE,          /* host: an image into the images pool */
 	NP_STEP_SHARE,          /* host: the images of a hypervisor's children, as one volume */
@@ -32,6 +33,7 @@ typedef struct {
 	bool graceful;        /* STOP: shut down rather than cut the power */
 	bool fragile;         /* READY: runs under KVM in an emulated hypervisor (see run/ready.c) */
 	bool kvm;             /* CREATE, REDEFINE: accelerator */
+	bool nesting;         /* NESTING: on */
 	const np_node *node;  /* borrowed; STOP, DELETE: NULL */
 	const np_network *network;
 	const np_image *image;

@@ -7,7 +7,7 @@
 const char *const np_action_names[] = {"no-op", "create", "update", "replace", "delete", NULL};
 const char *const np_action_signs[] = {" ", "+", "~", "-/+", "-", NULL};
 const char *const np_impact_names[] = {"live", "restart", "recreate", NULL};
-const char *const np_change_kind_names[] = {"network", "node", NULL};
+const char *const np_change_kind_names[] = {"network", "node", "host", NULL};
 
 static void field_change_free(gpointer data)
 {
@@ -165,6 +165,7 @@ np_plan *np_plan_destroy(const np_lab *lab, const np_world *world)
 {
 	np_plan *plan = plan_new(world->lab);
 	np_diff_delete_site(plan, world->root, "destroy was asked for");
+	np_diff_nesting_release(plan, world, world->lab);
 	check_protected(plan, lab);
 	finish(plan);
 	return plan;

@@ -11,7 +11,7 @@ extern const char *const np_action_names[];  /* "no-op", "create", "update", "re
 extern const char *const np_action_signs[];  /* " ", "+", "~", "-/+", "-" */
 extern const char *const np_impact_names[];  /* "live", "restart", "recreate" */
 
-typedef enum { NP_CHANGE_NETWORK, NP_CHANGE_NODE } np_change_kind;
+typedef enum { NP_CHANGE_NETWORK, NP_CHANGE_NODE, NP_CHANGE_HOST } np_change_kind;
 extern const char *const np_change_kind_names[];
 
 typedef struct {
@@ -28,7 +28,8 @@ typedef struct {
 	GPtrArray *takes_down; /* of char*: addresses of running nodes that go down with it, itself included */
 	bool kvm;              /* nodes: the accelerator, decided */
 	bool deferred;         /* its hypervisor cannot be looked into now: what is to be done is known after that is up */
-	bool start_only;       /* the node only has to be started */
+	bool start_only;       /* the node only has to be started, or waited for */
+	bool nesting;          /* host: the lab needs nesting in the host's kernel; false: no longer */
 	unsigned level;
 	const np_node *node;           /* wanted; NULL for delete; borrowed from the lab */
 	const np_network *network;     /* likewise */
@@ -44,6 +45,7 @@ typedef struct {
 	GPtrArray *warnings; /* of char* */
 	unsigned add, change, destroy, deferred;
 	char *accel_reason;  /* host's accelerator, in words */
+	bool nesting;        /* nodes of the host can be hypervisors with KVM, once this plan is done */
 } np_plan;
 
 void np_plan_free(np_plan *plan);
@@ -56,8 +58,8 @@ np_plan *np_plan_destroy(const np_lab *lab, const np_world *world);
 bool np_plan_is_empty(const np_plan *plan);
 np_change *np_plan_find(const np_plan *plan, const char *address);
 
-/* The accelerator that nodes of a site get by `auto`, as far as is known now. */
-bool np_site_gives_kvm(const np_world *world, const char *site);
+/* Whether nodes of a site get KVM by `auto`, as far as is known now. nesting: what a node of the host can have that is not up. */
+bool np_site_gives_kvm(const np_world *world, const char *site, bool nesting);
 
 /* Text as the terminal shows it; caller frees. */
 char *np_plan_render(const np_plan *plan, bool colour);

@@ -184,6 +184,7 @@ static bool action_delete_network(np_runner *runner, const np_step *step, GError
 }
 
 static const action_fn actions[] = {
+	[NP_STEP_NESTING] = np_action_nesting,
 	[NP_STEP_POOL] = action_pool,
 	[NP_STEP_IMAGE] = np_action_image,
 	[NP_STEP_SHARE] = np_action_share,

@@ -140,14 +140,9 @@ static bool wait_once(np_runner *runner, const np_step *step, np_conn *conn, gui
 	return ok;
 }
 
-bool np_action_ready(np_runner *runner, const np_step *step, GError **error)
+static bool wait_until_ready(np_runner *runner, const np_step *step, np_conn *conn, GError **error)
 {
 	const np_node *node = step->node;
-	if (node->ready.wait == NP_WAIT_NONE)
-		return true;
-	np_conn *conn = np_runner_conn(runner, step->site, error);
-	if (!conn)
-		return false;
 	g_autoptr(GError) local = NULL;
 	guint64 patience = step->fragile ? node->ready.timeout * 2 / 5 : node->ready.timeout;
 	if (wait_once(runner, step, conn, patience, &local))
@@ -161,6 +156,16 @@ bool np_action_ready(np_runner *runner, const np_step *step, GError **error)
 	np_runner_stage(runner, step, "warning: no answer; resetting it once, since emulated nesting can hang a guest");
 	return runner->drivers->hypervisor->domain_reset(conn, runner->lab->name, node->libvirt_name, error) &&
 	       wait_once(runner, step, conn, node->ready.timeout - patience, error);
+}
+
+bool np_action_ready(np_runner *runner, const np_step *step, GError **error)
+{
+	const np_node *node = step->node;
+	if (node->ready.wait == NP_WAIT_NONE)
+		return true;
+	np_conn *conn = np_runner_conn(runner, step->site, error);
+	return conn && wait_until_ready(runner, step, conn, error) &&
+	       runner->drivers->hypervisor->domain_ready(conn, runner->lab->name, node->libvirt_name, error);
 }
 
 /* libvirtd starts after sshd; its socket appears when it is ready. */

@@ -24,6 +24,7 @@ void np_runner_stage(np_runner *runner, const np_step *step, const char *text);
 void np_runner_progress(np_runner *runner, const np_step *step, guint64 done, guint64 total);
 np_conn *np_runner_conn(np_runner *runner, const char *site, GError **error);
 
+bool np_action_nesting(np_runner *runner, const np_step *step, GError **error);
 bool np_action_disks(np_runner *runner, const np_step *step, GError **error);
 /* Path of the root disk that np_action_disks made for a node; caller frees. */
 char *np_staged_disk(const np_runner *runner, const np_node *node);

@@ -83,7 +83,8 @@ static bool delete_all(np_runner *runner, const char *pool, GError **error)
 	return ops->pool_delete(root, pool, error);
 }
 
-/* A lab that is being applied for the first time has a lock and nothing else yet. */
+/* A lab that is being applied for the first time has a lock and nothing else yet. (Names that begin with a dot are locks of
+ * what labs share.) */
 static bool others(np_runner *runner, bool *ret, GError **error)
 {
 	const np_hypervisor_ops *ops = runner->drivers->hypervisor;
@@ -96,10 +97,9 @@ static bool others(np_runner *runner, bool *ret, GError **error)
 		*ret = *ret || !g_str_equal(g_ptr_array_index(labs, i), runner->lab->name);
 	g_autoptr(GPtrArray) secrets = ops->secrets(root, NULL);
 	g_autofree char *own = np_secret_usage(runner->lab->name, "");
-	g_autofree char *images = np_secret_usage(IMAGES_LOCK, "");
 	for (guint i = 0; secrets && i < secrets->len; i++) {
 		const char *usage = g_ptr_array_index(secrets, i);
-		*ret = *ret || (!g_str_has_prefix(usage, own) && !g_str_has_prefix(usage, images));
+		*ret = *ret || (!g_str_has_prefix(usage, own) && !g_str_has_prefix(usage, "nestplan/."));
 	}
 	return true;
 }

@@ -29,29 +29,34 @@ static char *kvm_missing(const np_host_facts *host, const np_kernel_facts *kerne
 	return NULL;
 }
 
-static char *switch_commands(const np_kernel_facts *kernel)
+static char *switch_commands(const char *module)
 {
-	return g_strdup_printf("echo 'options %s nested=1' > /etc/modprobe.d/nestplan.conf && "
-	                       "modprobe -r %s && modprobe %s   (stop all virtual machines first)",
-	                       kernel->module, kernel->module, kernel->module);
+	return g_strdup_printf("echo 'options %s nested=1' > /etc/modprobe.d/kvm.conf && "
+	                       "modprobe -r %s && modprobe %s   (stop all virtual machines first)", module, module, module);
 }
 
-static void decide_kvm(const np_kernel_facts *kernel, np_accel_answer *ret)
+/* A remote host: what libvirt offers its guests tells whether its kernel nests. */
+static void decide_remote(const np_host_facts *host, np_accel_answer *ret)
 {
-	ret->kvm = true;
-	ret->nested = true;
-	if (!kernel) {
-		ret->reason = g_strdup_printf("libvirt offers kvm and the CPU shows %s (a remote host: its kernel's nested "
-		                              "parameter was not read)", ret->flag);
-		return;
-	}
+	ret->nested = host->nested != 0;
+	ret->needs_switch = host->nested == 0;
+	ret->reason = g_strdup_printf("libvirt offers kvm, the CPU shows %s, and guests are %s", ret->flag,
+	                              host->nested == 0  ? "not given it: nested virtualization is off in the host's kernel"
+	                              : host->nested > 0 ? "given it"
+	                                                 : "perhaps given it (libvirt does not tell)");
+	if (ret->needs_switch)
+		ret->switch_commands = switch_commands(g_str_equal(ret->flag, "svm") ? "kvm_amd" : "kvm_intel");
+}
+
+static void decide_local(const np_kernel_facts *kernel, np_accel_answer *ret)
+{
 	ret->nested = kernel->nested != 0;
 	ret->needs_switch = kernel->nested == 0;
 	ret->reason = g_strdup_printf("the CPU shows %s, %s is %s with nested=%s, and /dev/kvm can be used", ret->flag,
 	                              kernel->module, kernel->state == NP_MODULE_BUILTIN ? "built in" : "loaded",
 	                              kernel->nested < 0 ? "unknown" : kernel->nested ? "1" : "0");
 	if (ret->needs_switch)
-		ret->switch_commands = switch_commands(kernel);
+		ret->switch_commands = switch_commands(kernel->module);
 }
 
 void np_accel_decide(const np_host_facts *host, const np_kernel_facts *kernel, np_accel_answer *ret)
@@ -62,7 +67,11 @@ void np_accel_decide(const np_host_facts *host, const np_kernel_facts *kernel, n
 	g_autofree char *missing = kvm_missing(host, kernel);
 	if (!missing) {
 		ret->flag = g_strcmp0(seen, "vmx") == 0 ? "vmx" : "svm";
-		decide_kvm(kernel, ret);
+		ret->kvm = true;
+		if (kernel)
+			decide_local(kernel, ret);
+		else
+			decide_remote(host, ret);
 		return;
 	}
 	/* QEMU's emulator has AMD SVM with nested paging, and no VMX (QEMU 7.2 target/i386/cpu.c). */

@@ -44,6 +44,18 @@ static void place(np_seen_site *site)
 	}
 }
 
+/* What a hypervisor's CPUs can be is asked where a node says more than `auto`: inside a level the answer costs seconds. */
+static bool needs_cpus(const np_lab *lab, const char *address)
+{
+	const np_node *node = *address ? np_lab_node(lab, address) : NULL;
+	for (guint i = 0; node && i < node->site.nodes->len; i++) {
+		int mode = ((const np_node *)g_ptr_array_index(node->site.nodes, i))->cpu.mode;
+		if (mode != NP_CPU_AUTO && mode != NP_CPU_HOST_PASSTHROUGH)
+			return true;
+	}
+	return !*address;
+}
+
 bool np_observe_site(np_session *session, const char *lab, const char *address, const char *uuid, GCancellable *cancel,
                      np_seen_site *site, GError **error)
 {
@@ -53,6 +65,8 @@ bool np_observe_site(np_session *session, const char *lab, const char *address, 
 	np_conn *conn = np_session_conn(session, address, uuid, error);
 	if (!conn || !ops->facts(conn, &site->facts, error) || !ops->observe(conn, lab, site, error))
 		return false;
+	if (needs_cpus(np_session_lab(session), address))
+		ops->cpus(conn, &site->facts);
 	if (*address)
 		np_proof_finish(&site->proof, &site->facts);
 	place(site);

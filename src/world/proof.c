@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-const char *const np_check_names[] = {"flag", "module", "nested", "device", "capabilities", NULL};
+const char *const np_check_names[] = {"flag", "module", "nested", "device", "vm", "capabilities", NULL};
 
 const char np_proof_script[] =
 	"flag=$(grep -o -w -m1 -e svm -e vmx /proc/cpuinfo | head -n1)\n"
@@ -15,6 +15,16 @@ const char np_proof_script[] =
 	"if [ -c /dev/kvm ]; then\n"
 	"  if message=$( (exec 3<>/dev/kvm) 2>&1 ); then echo device=ok; else echo \"device=$message\"; fi\n"
 	"else echo 'device=/dev/kvm does not exist'; fi\n"
+	/* KVM_CREATE_VM (0xAE01, linux/kvm.h), by whichever interpreter is there; Debian always has perl, Red Hat python. */
+	"if command -v perl >/dev/null; then\n"
+	"  perl -e 'sysopen(F, \"/dev/kvm\", 2) or die \"$!\\n\"; defined(ioctl(F, 0xAE01, 0)) or die \"$!\\n\"; print \"vm=ok\\n\"' 2>&1 || :\n"
+	"else\n"
+	"  python=$(command -v python3 || command -v /usr/libexec/platform-python) && $python -c '\n"
+	"import fcntl, os\n"
+	"fcntl.ioctl(os.open(\"/dev/kvm\", os.O_RDWR), 0xAE01, 0)\n"
+	"print(\"vm=ok\")' 2>&1\n"
+	"  [ -n \"$python\" ] || echo vm=unknown\n"
+	"fi | sed -e '$!d' -e '/^vm=/!s/^/vm=/'\n"
 	"[ -d /sys/module/$module ] || echo \"log=$(dmesg 2>/dev/null | grep -i \"kvm\" | tail -n1)\"\n";
 
 void np_proof_clear(np_proof *proof)
@@ -62,6 +72,13 @@ void np_proof_read(np_proof *proof, const char *output)
 	    *nested ? g_strdup_printf("nested=%s", nested) : g_strdup("the parameter nested cannot be read"));
 	bool usable = strcmp(device, "ok") == 0;
 	put(proof, NP_CHECK_DEVICE, usable, g_strdup(usable ? "/dev/kvm opens" : device));
+	/* Without an interpreter it is libvirt's word: its daemon creates one when it probes QEMU. */
+	const char *vm = value_of(lines, "vm");
+	bool created = strcmp(vm, "ok") == 0 || strcmp(vm, "unknown") == 0;
+	put(proof, NP_CHECK_VM, created,
+	    strcmp(vm, "ok") == 0 ? g_strdup("KVM created a VM")
+	    : created             ? g_strdup("not tried: there is neither perl nor python3")
+	                          : g_strdup_printf("KVM does not create a VM: %s", *vm ? vm : "no answer"));
 	proof->gathered = true;
 }
 
@@ -78,8 +95,16 @@ char *np_proof_missing(const np_proof *proof)
 {
 	if (!proof->gathered)
 		return g_strdup("nothing was gathered inside it yet");
+	static const char *const fixes[NP_CHECK_COUNT] = {
+		[NP_CHECK_FLAG] = "let the level below pass it on: nesting on in its kernel, and a CPU mode that has it (`cpu: auto`)",
+		[NP_CHECK_MODULE] = "look at `modprobe` and /etc/modprobe.d in it; an option that the module refuses keeps it out",
+		[NP_CHECK_NESTED] = "put `nested=1` into /etc/modprobe.d in it and load the module anew",
+		[NP_CHECK_DEVICE] = "its udev or its permissions; the module makes it",
+		[NP_CHECK_VM] = "something else may use the CPU's virtualization; see the kernel's log in it",
+		[NP_CHECK_CAPABILITIES] = "restart libvirtd in it, and see that its QEMU was built with KVM",
+	};
 	for (int i = 0; i < NP_CHECK_COUNT; i++)
 		if (!proof->ok[i])
-			return g_strdup(proof->detail[i] ? proof->detail[i] : np_check_names[i]);
+			return g_strdup_printf("%s (fix: %s)", proof->detail[i] ? proof->detail[i] : np_check_names[i], fixes[i]);
 	return NULL;
 }

@@ -62,6 +62,11 @@ const np_drivers *np_session_drivers(const np_session *session)
 	return session->drivers;
 }
 
+const np_lab *np_session_lab(const np_session *session)
+{
+	return session->lab;
+}
+
 np_conn *np_session_root(np_session *session)
 {
 	return session->root;

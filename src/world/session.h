@@ -11,6 +11,7 @@ void np_session_free(np_session *session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_session, np_session_free)
 
 const np_drivers *np_session_drivers(const np_session *session);
+const np_lab *np_session_lab(const np_session *session);
 np_conn *np_session_root(np_session *session);
 /* Seed of the lab's keys: 32 bytes, NULL without error when the lab has none yet. Caller unrefs. */
 GBytes *np_session_seed(np_session *session, GError **error);

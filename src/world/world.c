@@ -9,7 +9,19 @@ void np_host_facts_clear(np_host_facts *facts)
 	g_free(facts->arch);
 	g_free(facts->version);
 	g_free(facts->flag);
-	*facts = (np_host_facts){0};
+	g_free(facts->security);
+	g_clear_pointer(&facts->models_kvm, g_hash_table_unref);
+	g_clear_pointer(&facts->models_qemu, g_hash_table_unref);
+	*facts = (np_host_facts){.nested = -1, .qemu_uid = -1, .qemu_gid = -1};
+}
+
+void np_local_facts_clear(np_local_facts *facts)
+{
+	g_free(facts->guestfs);
+	g_free(facts->storage);
+	g_free(facts->denied);
+	g_clear_pointer(&facts->missing, g_ptr_array_unref);
+	*facts = (np_local_facts){0};
 }
 
 static void option_source_free(gpointer data)
@@ -68,6 +80,7 @@ void np_seen_node_free(np_seen_node *seen)
 	g_free(seen->inject_id);
 	g_free(seen->want_accel);
 	g_free(seen->share);
+	g_free(seen->damaged);
 	np_seen_site_free(seen->inside);
 	g_free(seen);
 }

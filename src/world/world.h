@@ -19,7 +19,11 @@ typedef struct {
 	bool offers_kvm;  /* listed in capabilities; no proof (KVM may be advertised and useless) */
 	bool offers_qemu;
 	char *flag;       /* "svm" or "vmx" as libvirt's host CPU shows it, NULL: none */
-	unsigned modes_kvm, modes_qemu; /* bit (1 << np_cpu_mode) for each supported mode */
+	char *security;   /* how libvirt confines guests: "apparmor, dac"; NULL: unknown */
+	int qemu_uid, qemu_gid; /* whom guests run as; -1: unknown */
+	int nested;       /* whether guests under KVM are offered that flag, by libvirt's domain capabilities; -1: unknown */
+	unsigned modes_kvm, modes_qemu; /* bit (1 << np_cpu_mode) for each supported mode; 0: unknown */
+	GHashTable *models_kvm, *models_qemu; /* name of a CPU model → "yes" or "no": usable; NULL: unknown. Not changed once made. */
 } np_host_facts;
 void np_host_facts_clear(np_host_facts *facts);
 
@@ -64,6 +68,25 @@ void np_kernel_facts_init(np_kernel_facts *facts);
 void np_kernel_facts_clear(np_kernel_facts *facts);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_kernel_facts, np_kernel_facts_clear)
 
+/* nestplan's own file of module options, below the root of the file system. */
+#define NP_NESTING_FILE "/etc/modprobe.d/zz-nestplan.conf"
+
+/* Why nesting cannot be switched on in this kernel now, with what to do; NULL: nothing stands in the way. Caller frees. */
+char *np_nesting_obstacle(const np_kernel_facts *kernel);
+/* Who uses the module, "domain 'x' (pid 1), process 2 (qemu)", without the domains of a lab (NULL: all); NULL: nobody. Caller frees. */
+char *np_nesting_holders(const np_kernel_facts *kernel, const char *lab);
+
+/* What nestplan itself needs on this machine, and what QEMU needs of its folders. */
+typedef struct {
+	char *guestfs;      /* version of libguestfs */
+	char *storage;      /* nearest folder to the site's storage that exists */
+	char *denied;       /* folder on the way there that QEMU's user may not pass; NULL: none */
+	guint64 free;       /* bytes free there, for root */
+	GPtrArray *missing; /* of char*: programs that are not found */
+} np_local_facts;
+void np_local_facts_clear(np_local_facts *facts);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_local_facts, np_local_facts_clear)
+
 /* Which accelerator a site gives its nodes, and why. */
 typedef struct {
 	bool kvm;
@@ -79,8 +102,8 @@ void np_accel_answer_clear(np_accel_answer *answer);
 void np_accel_decide(const np_host_facts *host, const np_kernel_facts *kernel, np_accel_answer *ret);
 
 /* Evidence gathered inside a level that KVM works there. */
-typedef enum { NP_CHECK_FLAG, NP_CHECK_MODULE, NP_CHECK_NESTED, NP_CHECK_DEVICE, NP_CHECK_CAPABILITIES, NP_CHECK_COUNT } np_check;
-extern const char *const np_check_names[]; /* "flag", "module", "nested", "device", "capabilities" */
+typedef enum { NP_CHECK_FLAG, NP_CHECK_MODULE, NP_CHECK_NESTED, NP_CHECK_DEVICE, NP_CHECK_VM, NP_CHECK_CAPABILITIES, NP_CHECK_COUNT } np_check;
+extern const char *const np_check_names[]; /* "flag", "module", "nested", "device", "vm", "capabilities" */
 typedef struct {
 	bool gathered;
 	bool ok[NP_CHECK_COUNT];
@@ -101,6 +124,8 @@ typedef struct {
 	char *want_accel; /* accel as the lab said when it was made: "auto", … */
 	np_ip ip;         /* by which the parent site reaches it; from the mark */
 	bool hypervisor;  /* marked as carrying nodes */
+	char *damaged;    /* name of a disk that holds no qcow2 image although it should; NULL: none */
+	bool ready;       /* it has been seen ready since it was started */
 	np_seen_site *inside; /* NULL unless hypervisor */
 } np_seen_node;
 
@@ -144,6 +169,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_seen_site, np_seen_site_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_world, np_world_free)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_host_facts, np_host_facts_clear)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_proof, np_proof_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_accel_answer, np_accel_answer_clear)
 
 /* By name in one site; NULL when missing. Borrowed. */
 np_seen_node *np_seen_site_node(const np_seen_site *site, const char *name);

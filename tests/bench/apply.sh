@@ -65,7 +65,7 @@ capture() {
         in_node "$hv" "virsh dumpxml --inactive $name.$guest" | unmarked >"$folder/$guest.xml"
         capture_files "$guest" "$hv/$guest" "${ips[-1]}"
     done < <(in_node "$hv" 'virsh -q list --name' | sed -n "s/^$name\.//p" | sort)
-    share=$(grep -o "share-[0-9a-f]*\.raw" "$folder/$hv.xml" | head -n 1)
+    share=$(grep -o -m 1 "share-[0-9a-f]*\.raw" "$folder/$hv.xml")
     l1_image=$(backing_of "/var/lib/nestplan/$name/$hv.root.qcow2")
     l2_image=$(in_node "$hv" "qemu-img info -U --output json /var/lib/nestplan/$name/${guests[0]}.root.qcow2" |
         jq -r '."backing-filename"' | xargs basename)

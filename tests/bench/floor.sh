@@ -58,12 +58,12 @@ upload() {
 
 # disks IMAGE SIZE NODE...: overlays with a relative backing path, grown and filled, in one appliance.
 disks() {
-    local image=$1 size=$2 node letter i=0 add=()
+    local image=$1 size=$2 node letter i=0 add=() letters=abcdefghijklmnopqrstuvwxyz
     shift 2
     {
         echo run
         for node in "$@"; do
-            letter=$(printf '%b' "\\x$(printf %x $((97 + i++)))")
+            letter=${letters:i++:1}
             add+=(--format=qcow2 -a "$work/disks/$node.qcow2")
             (cd "$work/disks" && qemu-img create -q -f qcow2 -F qcow2 -b "../images/$image" "$node.qcow2" "$size")
             echo "part-resize /dev/sd$letter 1 -1"

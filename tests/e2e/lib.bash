@@ -71,9 +71,31 @@ clean_up() {
             { echo 'clean-up: nestplan destroy failed, virsh does it:'; tail -n 20 "$work/destroy.log"; }
     fi
     sweep
+    ! declare -F test_clean_up >/dev/null || test_clean_up
     rm -rf "$work"
     printf 'all: %s s, exit code %s\n' "$(seconds_since "$test_begin")" "$code"
     exit "$code"
+}
+
+# hollow_image FILE: a disk that looks like a Debian to whoever writes into it, and halts at once when it is started: for tests
+# where no guest is waited for.
+hollow_image() {
+    local tree=$work/hollow raw=$work/hollow.raw
+    mkdir -p "$tree"/{bin,etc/network,root,usr,var}
+    printf 'ID=debian\nVERSION_ID="12"\n' >"$tree/etc/os-release"
+    echo 12.0 >"$tree/etc/debian_version"
+    printf 'root:x:0:0:root:/root:/bin/sh\n' >"$tree/etc/passwd"
+    printf 'root:*:1:0:99999:7:::\n' >"$tree/etc/shadow"
+    printf 'root:x:0:\n' >"$tree/etc/group"
+    printf 'auto lo\niface lo inet loopback\n' >"$tree/etc/network/interfaces"
+    touch "$tree/etc/fstab" "$tree/etc/hostname" "$tree/etc/machine-id"
+    truncate -s 32M "$raw"
+    echo 'start=2048,type=83' | sfdisk -q "$raw"
+    printf '\xfa\xf4\xeb\xfd' | dd of="$raw" conv=notrunc status=none # cli; hlt; jmp to the hlt
+    mke2fs -q -t ext4 -d "$tree" -E offset=1048576 "$raw" 28M 2>/dev/null
+    qemu-img convert -O qcow2 "$raw" "$1"
+    chmod 0644 "$1"
+    rm -rf "$raw" "$tree"
 }
 
 # ── what there is, as virsh says ──

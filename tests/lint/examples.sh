@@ -39,5 +39,9 @@ for lab in examples/*/; do
     else
         complain "$lab has no lab.yaml"
     fi
+    [[ -e $lab/README.md ]] || complain "$lab has no README.md"
+    head -n 1 "$lab/lab.yaml" | grep -qxF '# yaml-language-server: $schema=../../schema/lab.schema.json' ||
+        complain "$lab/lab.yaml does not name its schema in the first line"
+    [[ -e tests/unit/plans/example-${lab#examples/}.test ]] || complain "$lab has no golden plan in tests/unit/plans"
 done
 finish

@@ -25,14 +25,14 @@ manual() {
 }
 
 check_command() {
-    local command=$1 help page option
+    local command=$1 help page option text
     help=$("$nestplan" "$command" --help 2>&1) || complain "nestplan $command --help fails"
     [[ $help == "Usage: nestplan $command"* ]] || complain "nestplan $command --help does not begin with its usage"
     page=$(manual "$command")
     [[ $page ]] || return 0
+    text=$(sed 's/\\-/-/g' "$page") # roff writes a dash as \-
     while read -r option; do
-        # roff writes a dash as \-
-        sed 's/\\-/-/g' "$page" | grep -qF -- "$option" || complain "$page: does not tell of $option of $command"
+        [[ $text == *"$option"* ]] || complain "$page: does not tell of $option of $command"
     done < <(options "$help")
 }
 

@@ -15,7 +15,7 @@ licensed_files() {
 check_licences() {
     local file
     while read -r file; do
-        head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || complain "$file: has no SPDX line at its top"
+        [[ $(head -n 3 "$file") == *'SPDX-License-Identifier: Apache-2.0'* ]] || complain "$file: has no SPDX line at its top"
     done < <(licensed_files)
 }
 

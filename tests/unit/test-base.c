@@ -186,12 +186,12 @@ static void test_diags(void)
 {
 	g_autoptr(np_diags) diags = np_diags_new("lab.yaml");
 	diags->text = g_strdup("version: 1\nnodes:\n\tcompute: {memroy: 2GiB}\n計算: ä\n");
-	np_diags_error(diags, ((np_pos){4, 1, 2}), NULL, "name '%s' is not valid", "計算");
-	np_diags_error(diags, ((np_pos){3, 12, 6}), "did you mean 'memory'?", "unknown key '%s' in node '%s'", "memroy",
+	np_diags_error(diags, 0, ((np_pos){4, 1, 2}), NULL, "name '%s' is not valid", "計算");
+	np_diags_error(diags, 0, ((np_pos){3, 12, 6}), "did you mean 'memory'?", "unknown key '%s' in node '%s'", "memroy",
 	               "compute");
-	np_diags_error(diags, ((np_pos){3, 12, 6}), NULL, "unknown key '%s' in node '%s'", "memroy", "compute");
-	np_diags_warning(diags, ((np_pos){4, 6, 0}), NULL, "at the end");
-	np_diags_error(diags, ((np_pos){0}), NULL, "escape \033[31m and\nnewline");
+	np_diags_error(diags, 0, ((np_pos){3, 12, 6}), NULL, "unknown key '%s' in node '%s'", "memroy", "compute");
+	np_diags_warning(diags, 0, ((np_pos){4, 6, 0}), NULL, "at the end");
+	np_diags_error(diags, 0, ((np_pos){0}), NULL, "escape \033[31m and\nnewline");
 	g_assert_cmpuint(diags->errors, ==, 3);
 	g_assert_cmpuint(diags->warnings, ==, 1);
 	assert_text(np_diags_render(diags, FALSE), "lab.yaml: error: escape \xef\xbf\xbd[31m and\\nnewline\n"

@@ -1,63 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* drivers/kmod against folders that stand for the root of a machine. */
-#include <glib/gstdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/error.h"
-#include "drivers/driver.h"
-
-typedef struct {
-	char *root;
-	np_kernel_facts facts;
-} fixture;
-
-static void remove_tree(const char *path)
-{
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	const char *name;
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		g_autofree char *inner = g_build_filename(path, name, NULL);
-		remove_tree(inner);
-	}
-	(void)g_remove(path);
-}
-
-static void set_up(fixture *f, gconstpointer data)
-{
-	(void)data;
-	f->root = g_dir_make_tmp("nestplan-kmod-XXXXXX", NULL);
-	g_assert_nonnull(f->root);
-}
-
-static void tear_down(fixture *f, gconstpointer data)
-{
-	(void)data;
-	np_kernel_facts_clear(&f->facts);
-	remove_tree(f->root);
-	g_free(f->root);
-}
-
-static void put(const fixture *f, const char *name, const char *text)
-{
-	g_autofree char *path = g_build_filename(f->root, name, NULL);
-	g_autofree char *folder = g_path_get_dirname(path);
-	g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
-	g_assert_true(g_file_set_contents(path, text, -1, NULL));
-}
-
-static void look(fixture *f)
-{
-	g_autoptr(GError) error = NULL;
-	np_kernel_facts_clear(&f->facts);
-	bool good = np_kmod.facts(f->root, &f->facts, &error);
-	g_assert_no_error(error);
-	g_assert_true(good);
-}
-
-#define AMD   "processor\t: 0\nflags\t\t: fpu lm svm npt\nbugs\t\t:\n"
-#define INTEL "processor\t: 0\nflags\t\t: fpu lm vmx ept\nvmx flags\t: vnmi\n"
-#define NONE  "processor\t: 0\nflags\t\t: fpu lm svm_lock vmx2\n"
+/* drivers/kmod: what it says of a machine. */
+#include "../kmod-fixture.h"
 
 static void test_amd(fixture *f, gconstpointer data)
 {
@@ -67,6 +10,7 @@ static void test_amd(fixture *f, gconstpointer data)
 	put(f, "sys/module/kvm_amd/parameters/nested", "1\n");
 	put(f, "dev/kvm", "");
 	look(f);
+	g_assert_cmpstr(f->facts.vendor, ==, "AuthenticAMD");
 	g_assert_cmpstr(f->facts.flag, ==, "svm");
 	g_assert_cmpstr(f->facts.module, ==, "kvm_amd");
 	g_assert_cmpint(f->facts.state, ==, NP_MODULE_LIVE);
@@ -85,6 +29,7 @@ static void test_intel(fixture *f, gconstpointer data)
 	put(f, "sys/module/kvm_intel/initstate", "live\n");
 	put(f, "sys/module/kvm_intel/parameters/nested", "Y\n");
 	look(f);
+	g_assert_cmpstr(f->facts.vendor, ==, "GenuineIntel");
 	g_assert_cmpstr(f->facts.flag, ==, "vmx");
 	g_assert_cmpstr(f->facts.module, ==, "kvm_intel");
 	g_assert_cmpint(f->facts.nested, ==, 1);
@@ -120,7 +65,15 @@ static void test_absent(fixture *f, gconstpointer data)
 	g_assert_cmpstr(f->facts.module, ==, "kvm_amd");
 	g_assert_cmpint(f->facts.state, ==, NP_MODULE_ABSENT);
 	g_assert_cmpint(f->facts.nested, ==, -1);
-	g_assert_nonnull(strstr(f->facts.device_error, "modprobe kvm_amd"));
+	g_assert_false(f->facts.loadable);
+	g_assert_contains(f->facts.device_error, "neither loaded nor installed");
+	install_module(f, "kvm_amd");
+	look(f);
+	g_assert_true(f->facts.loadable);
+	g_assert_contains(f->facts.device_error, "modprobe kvm_amd");
+	install_module(f, "kvm_intel"); /* the index has that one only now */
+	look(f);
+	g_assert_false(f->facts.loadable);
 }
 
 static void test_no_flag(fixture *f, gconstpointer data)
@@ -173,7 +126,137 @@ static void test_real(fixture *f, gconstpointer data)
 	}
 }
 
-#define ADD(name, fn) g_test_add("/kmod/" name, fixture, NULL, set_up, fn, tear_down)
+/* ppc and s390x: read only. */
+static void test_other_machines(fixture *f, gconstpointer data)
+{
+	(void)data;
+	put(f, "proc/cpuinfo", "vendor_id       : IBM/S390\nfeatures\t: esan3 zarch sie\n");
+	put(f, "sys/module/kvm/parameters/nested", "1\n");
+	look(f);
+	g_assert_cmpstr(f->facts.vendor, ==, "IBM/S390");
+	g_assert_cmpstr(f->facts.module, ==, "kvm");
+	g_assert_cmpint(f->facts.state, ==, NP_MODULE_BUILTIN);
+	g_assert_cmpint(f->facts.nested, ==, 1);
+	put(f, "proc/cpuinfo", "processor\t: 0\ncpu\t\t: POWER9\n");
+	put(f, "sys/module/kvm_hv/initstate", "live\n");
+	put(f, "sys/module/kvm_hv/parameters/nested", "N\n");
+	look(f);
+	g_assert_null(f->facts.vendor);
+	g_assert_cmpstr(f->facts.module, ==, "kvm_hv");
+	g_assert_cmpint(f->facts.nested, ==, 0);
+}
+
+static void test_holders(fixture *f, gconstpointer data)
+{
+	(void)data;
+	static const char plain[] = "/usr/bin/qemu-system-x86_64\0-name\0guest=web,debug-threads=on\0-S";
+	static const char comma[] = "/usr/bin/qemu-system-x86_64\0-name\0guest=a,,b,process=x";
+	static const char probe[] = "/usr/bin/qemu-system-x86_64\0-machine\0none";
+	put(f, "proc/cpuinfo", AMD);
+	add_process(f, 1200, "qemu-system-x86", "anon_inode:kvm-vm");
+	put_bytes(f, "proc/1200/cmdline", plain, sizeof plain);
+	add_process(f, 77, "qemu-system-x86", "anon_inode:kvm-vcpu:0");
+	put_bytes(f, "proc/77/cmdline", comma, sizeof comma);
+	add_process(f, 300, "crosvm", "/dev/kvm");
+	add_process(f, 400, "qemu-system-x86", "/dev/kvm");
+	put_bytes(f, "proc/400/cmdline", probe, sizeof probe);
+	add_process(f, 500, "sh", "/dev/kvmfr0");
+	add_process(f, getpid(), "nestplan", "/dev/kvm");
+	look(f);
+	static const struct {
+		int pid;
+		const char *command, *domain;
+	} wanted[] = {{77, "qemu-system-x86", "a,b"}, {300, "crosvm", NULL}, {400, "qemu-system-x86", NULL},
+	              {1200, "qemu-system-x86", "web"}};
+	g_assert_cmpuint(f->facts.holders->len, ==, G_N_ELEMENTS(wanted));
+	for (guint i = 0; i < f->facts.holders->len; i++) {
+		const np_holder *holder = f->facts.holders->pdata[i];
+		g_assert_cmpint(holder->pid, ==, wanted[i].pid);
+		g_assert_cmpstr(holder->command, ==, wanted[i].command);
+		g_assert_cmpstr(holder->domain, ==, wanted[i].domain);
+	}
+}
+
+static void test_slow_intel(fixture *f, gconstpointer data)
+{
+	(void)data;
+	put(f, "proc/cpuinfo", INTEL);
+	load_module(f, "kvm_intel", "Y\n");
+	put(f, "sys/module/kvm_intel/parameters/ept", "Y\n");
+	put(f, "sys/module/kvm_intel/parameters/enable_apicv", "Y\n");
+	put(f, "sys/module/kvm_intel/parameters/unrestricted_guest", "Y\n");
+	put(f, "sys/module/kvm_intel/parameters/enable_shadow_vmcs", "Y\n");
+	put(f, "sys/module/kvm_intel/parameters/pml", "N\n");
+	look(f);
+	g_assert_cmpuint(f->facts.slow->len, ==, 0);
+	put(f, "sys/module/kvm_intel/parameters/ept", "N\n");
+	put(f, "sys/module/kvm_intel/parameters/enable_apicv", "N\n");
+	put(f, "sys/module/kvm_intel/parameters/unrestricted_guest", "N\n");
+	put(f, "sys/module/kvm_intel/parameters/enable_shadow_vmcs", "N\n");
+	put(f, "etc/modprobe.d/slow.conf", "# x\noptions kvm-intel ept=0\n");
+	look(f);
+	g_assert_cmpuint(f->facts.slow->len, ==, 4);
+	g_assert_contains(f->facts.slow->pdata[0], "parameter ept of module kvm_intel is off");
+	g_assert_contains(f->facts.slow->pdata[0], "/etc/modprobe.d/slow.conf:2 sets it");
+	g_assert_contains(f->facts.slow->pdata[1], "enable_shadow_vmcs");
+	g_assert_contains(f->facts.slow->pdata[1], "no file sets it");
+	g_assert_contains(f->facts.slow->pdata[2], "enable_apicv");
+	g_assert_contains(f->facts.slow->pdata[3], "unrestricted_guest");
+}
+
+static void test_slow_amd(fixture *f, gconstpointer data)
+{
+	(void)data;
+	put(f, "proc/cpuinfo", AMD);
+	load_module(f, "kvm_amd", "1\n");
+	put(f, "sys/module/kvm_amd/parameters/npt", "Y\n");
+	put(f, "sys/module/kvm_amd/parameters/avic", "N\n");
+	put(f, "sys/module/kvm_amd/parameters/vgif", "0\n");
+	look(f);
+	g_assert_cmpuint(f->facts.slow->len, ==, 0);
+	put(f, "sys/module/kvm_amd/parameters/npt", "0\n");
+	look(f);
+	g_assert_cmpuint(f->facts.slow->len, ==, 1);
+	g_assert_contains(f->facts.slow->pdata[0], "parameter npt of module kvm_amd is off");
+	put(f, "sys/module/kvm_amd/parameters/npt", "N\n");
+	look(f);
+	g_assert_cmpuint(f->facts.slow->len, ==, 1);
+}
+
+/* CAP_SYS_MODULE is capability 16. */
+static void test_forbidden(fixture *f, gconstpointer data)
+{
+	(void)data;
+	put(f, "proc/cpuinfo", AMD);
+	put(f, "proc/self/status", "Name:\tx\nCapEff:\t0000000000010000\nCapBnd:\t0\n");
+	put(f, "proc/sys/kernel/modules_disabled", "0\n");
+	look(f);
+	g_assert_null(f->facts.forbidden);
+	put(f, "proc/self/status", "Name:\tx\nCapEff:\t000001fffffeffff\nCapBnd:\t000001ffffffffff\n");
+	look(f);
+	g_assert_contains(f->facts.forbidden, "CAP_SYS_MODULE");
+	put(f, "proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\n");
+	look(f);
+	g_assert_null(f->facts.forbidden);
+	put(f, "proc/sys/kernel/modules_disabled", "1\n");
+	look(f);
+	g_assert_contains(f->facts.forbidden, "modules_disabled");
+}
+
+/* Facts are read into what is already full. */
+static void test_again(fixture *f, gconstpointer data)
+{
+	(void)data;
+	put(f, "proc/cpuinfo", INTEL);
+	put(f, "etc/modprobe.d/a.conf", "options kvm_intel nested=0\nblacklist kvm_intel\n");
+	look(f);
+	look(f);
+	g_assert_cmpuint(f->facts.sources->len, ==, 1);
+	drop(f, "etc");
+	look(f);
+	g_assert_cmpuint(f->facts.sources->len, ==, 0);
+	g_assert_null(f->facts.blacklist);
+}
 
 int main(int argc, char **argv)
 {
@@ -186,5 +269,11 @@ int main(int argc, char **argv)
 	ADD("device-refused", test_device_refused);
 	ADD("no-cpuinfo", test_no_cpuinfo);
 	ADD("real", test_real);
+	ADD("other-machines", test_other_machines);
+	ADD("holders", test_holders);
+	ADD("slow-intel", test_slow_intel);
+	ADD("slow-amd", test_slow_amd);
+	ADD("forbidden", test_forbidden);
+	ADD("again", test_again);
 	return g_test_run();
 }

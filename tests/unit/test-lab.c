@@ -364,13 +364,13 @@ static void test_paths(void)
 	g_autoptr(np_lab) lab =
 	        parse(HEAD "access: {authorized_keys: [~/.ssh/id.pub, keys/a.pub, \"ssh-ed25519 AAAA me\"]}\n"
 	                   "nodes:\n"
-	                   "  a: {inject: {files: [{path: /a, source: ../files/a}, {path: /b, source: /abs}]}}\n");
+	                   "  a: {inject: {files: [{path: /a, source: x/../files/a}, {path: /b, source: /abs}]}}\n");
 	g_autofree char *home = g_build_filename(g_get_home_dir(), ".ssh/id.pub", NULL);
 	const np_node *a = np_lab_node(lab, "a");
 	g_assert_cmpstr(lab->access.authorized_keys->pdata[0], ==, home);
 	g_assert_cmpstr(lab->access.authorized_keys->pdata[1], ==, "/labs/keys/a.pub");
 	g_assert_cmpstr(lab->access.authorized_keys->pdata[2], ==, "ssh-ed25519 AAAA me");
-	g_assert_cmpstr(((np_file *)a->inject.files->pdata[0])->source, ==, "/files/a");
+	g_assert_cmpstr(((np_file *)a->inject.files->pdata[0])->source, ==, "/labs/files/a");
 	g_assert_cmpstr(((np_file *)a->inject.files->pdata[1])->source, ==, "/abs");
 	g_assert_cmphex(((np_file *)a->inject.files->pdata[0])->mode, ==, 0644);
 	g_assert_cmpstr(((np_file *)a->inject.files->pdata[0])->owner, ==, "0:0");
@@ -402,7 +402,7 @@ static void test_load(void)
 	g_assert_error(error, NP_ERROR, NP_ERROR_NOT_FOUND);
 	g_clear_error(&error);
 	g_assert_null(np_lab_load("/", NULL, &diags, &error));
-	g_assert_error(error, NP_ERROR, NP_ERROR_FAILED);
+	g_assert_error(error, NP_ERROR, NP_ERROR_INVALID);
 }
 
 /* Small files that would unfold into huge labs end soon, with an error. */
@@ -472,47 +472,6 @@ static void test_schema(void)
 	g_assert_nonnull(strstr(schema, "\"https://json-schema.org/draft/2020-12/schema\""));
 }
 
-/* "# --var NAME=VALUE" in the first lines of a fixture. */
-static GPtrArray *fixture_variables(const char *text)
-{
-	GPtrArray *variables = g_ptr_array_new_with_free_func(g_free);
-	while (g_str_has_prefix(text, "# --var ")) {
-		g_ptr_array_add(variables, g_strndup(text + 8, strcspn(text + 8, "\n")));
-		text = strchr(text, '\n') + 1;
-	}
-	g_ptr_array_add(variables, NULL);
-	return variables;
-}
-
-static void test_fixture(gconstpointer data)
-{
-	const char *path = data;
-	g_autofree char *text = NULL, *expected = NULL, *file = g_path_get_basename(path);
-	g_autofree char *expected_path = g_strndup(path, strlen(path) - strlen(".yaml"));
-	gsize length;
-	g_autofree char *golden = g_strconcat(expected_path, ".expected", NULL);
-	g_assert_true(g_file_get_contents(path, &text, &length, NULL));
-	g_autoptr(GPtrArray) variables = fixture_variables(text);
-	g_autofree char *actual = errors_of(text, length, file, (const char *const *)variables->pdata);
-	if (g_getenv("NP_TEST_REGENERATE") != NULL)
-		g_assert_true(g_file_set_contents(golden, actual, -1, NULL));
-	g_assert_true(g_file_get_contents(golden, &expected, NULL, NULL));
-	g_assert_cmpstr(actual, ==, expected);
-}
-
-static void fixtures_add(void)
-{
-	const char *folder = NP_TEST_DATA "/unit/errors";
-	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-	g_assert_nonnull(dir);
-	for (const char *name = g_dir_read_name(dir); name != NULL; name = g_dir_read_name(dir)) {
-		if (!g_str_has_suffix(name, ".yaml"))
-			continue;
-		g_autofree char *test = g_strconcat("/lab/errors/", name, NULL);
-		g_test_add_data_func_full(test, g_build_filename(folder, name, NULL), test_fixture, g_free);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -534,6 +493,5 @@ int main(int argc, char **argv)
 	g_test_add_func("/lab/hostile", test_hostile);
 	g_test_add_func("/lab/mutations", test_mutations);
 	g_test_add_func("/lab/schema", test_schema);
-	fixtures_add();
 	return g_test_run();
 }

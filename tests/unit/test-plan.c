@@ -3,10 +3,13 @@
  *   @HOST kvm | kvm-not-nested | emulate          what the host can do
  *   @HAVE   a lab file: what exists               (optional)
  *   @OFF ADDRESS…   nodes of it that are off      (optional)
+ *   @DAMAGED ADDRESS… nodes of it whose root disk is no image (optional)
+ *   @UNREADY ADDRESS… nodes of it that run and were never ready (optional)
  *   @UNREACHABLE ADDRESS…   hypervisors that run and do not answer
  *   @NOKVM ADDRESS…   hypervisors whose proof failed
  *   @FOREIGN "domain NAME" …   one a line: names that somebody else has at the host
  *   @WANT   a lab file (default: @HAVE)           @DESTROY instead of it: plan of destroy
+ *   @EXAMPLE NAME   instead of it: examples/NAME/lab.yaml
  *   @EXPECT the plan's text, then the steps with what each needs
  * NP_TEST_REGENERATE=1 rewrites @EXPECT; read the difference. */
 #include <glib.h>
@@ -16,7 +19,7 @@
 #include "plan/order.h"
 
 typedef struct {
-	char *host, *have, *off, *unreachable, *nokvm, *foreign, *want, *expect;
+	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *want, *expect;
 	bool destroy;
 } golden;
 
@@ -26,11 +29,22 @@ static bool listed(const char *list, const char *word)
 	return g_strv_contains((const char *const *)words, word);
 }
 
+static char *example_text(const char *name)
+{
+	const char *source = g_getenv("NESTPLAN_SOURCE") ? g_getenv("NESTPLAN_SOURCE") : NP_TEST_DATA "/..";
+	g_autofree char *path = g_build_filename(source, "examples", name, "lab.yaml", NULL);
+	char *text = NULL;
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	return text;
+}
+
 static void take(golden *g, const char *name, const char *rest, const char *body)
 {
 	char **slot = g_str_equal(name, "HOST")          ? &g->host
 	              : g_str_equal(name, "HAVE")        ? &g->have
 	              : g_str_equal(name, "OFF")         ? &g->off
+	              : g_str_equal(name, "DAMAGED")     ? &g->damaged
+	              : g_str_equal(name, "UNREADY")     ? &g->unready
 	              : g_str_equal(name, "UNREACHABLE") ? &g->unreachable
 	              : g_str_equal(name, "NOKVM")       ? &g->nokvm
 	              : g_str_equal(name, "FOREIGN")     ? &g->foreign
@@ -39,6 +53,8 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	                                                 : NULL;
 	if (g_str_equal(name, "DESTROY"))
 		g->destroy = true;
+	else if (g_str_equal(name, "EXAMPLE"))
+		g->want = example_text(rest);
 	else if (slot)
 		*slot = g_strdup(*rest ? rest : body);
 	else
@@ -134,9 +150,11 @@ static np_seen_node *as_seen(const np_lab *lab, np_node *node, bool kvm)
 
 static void fill_node(np_seen_site *site, const np_lab *lab, np_node *node, const np_world *world, const golden *g)
 {
-	bool kvm = node->accel != NP_ACCEL_EMULATE && np_site_gives_kvm(world, site->address);
+	bool kvm = node->accel != NP_ACCEL_EMULATE && np_site_gives_kvm(world, site->address, world->accel.nested);
 	np_seen_node *seen = as_seen(lab, node, kvm);
 	seen->power = listed(g->off, node->address) ? NP_POWER_OFF : NP_POWER_RUNNING;
+	seen->ready = seen->power == NP_POWER_RUNNING && !listed(g->unready, node->address);
+	seen->damaged = listed(g->damaged, node->address) ? g_strdup("root") : NULL;
 	g_ptr_array_add(site->nodes, seen);
 	if (!seen->hypervisor)
 		return;
@@ -168,6 +186,72 @@ static void fill_site(np_seen_site *seen, np_site *site, const np_world *world, 
 		fill_node(seen, having, g_ptr_array_index(site->nodes, i), world, g);
 }
 
+static void add_source(np_world *world, const char *file, unsigned line, const char *value)
+{
+	np_option_source *source = g_new0(np_option_source, 1);
+	*source = (np_option_source){g_strdup(file), line, g_strdup(value)};
+	g_ptr_array_add(world->kernel.sources, source);
+}
+
+static void add_holder(np_world *world, const char *domain)
+{
+	np_holder *holder = g_new0(np_holder, 1);
+	*holder = (np_holder){.pid = 4711, .command = g_strdup("qemu-system-x86"), .domain = g_strdup(domain)};
+	g_ptr_array_add(world->kernel.holders, holder);
+}
+
+/* One word after @HOST. */
+static void read_host_word(np_world *world, const char *word)
+{
+	np_kernel_facts *kernel = &world->kernel;
+	const char *equals = strchr(word, '=');
+	const char *value = equals ? equals + 1 : NULL;
+	if (g_str_equal(word, "kvm-not-nested"))
+		kernel->nested = 0;
+	else if (g_str_equal(word, "builtin"))
+		kernel->state = NP_MODULE_BUILTIN;
+	else if (g_str_equal(word, "not-installed"))
+		kernel->loadable = false;
+	else if (g_str_equal(word, "remote"))
+		world->has_kernel = false;
+	else if (g_str_equal(word, "bad"))
+		add_source(world, "/etc/modprobe.d/kvm.conf", 3, "Y"), kernel->bad = g_ptr_array_index(kernel->sources, 0);
+	else if (g_str_equal(word, "cmdline"))
+		add_source(world, "/proc/cmdline", 0, "0");
+	else if (g_str_equal(word, "later-file"))
+		add_source(world, "/etc/modprobe.d/zzz.conf", 2, "0");
+	else if (g_str_equal(word, "foreign-file"))
+		add_source(world, NP_NESTING_FILE, 1, "1");
+	else if (g_str_has_prefix(word, "forbidden"))
+		kernel->forbidden = g_strdup("this process lacks CAP_SYS_MODULE; run nestplan as root");
+	else if (g_str_has_prefix(word, "blacklist"))
+		kernel->blacklist = g_strdup("/etc/modprobe.d/no.conf:1");
+	else if (g_str_has_prefix(word, "domain="))
+		add_holder(world, value);
+	else if (g_str_equal(word, "process"))
+		add_holder(world, NULL);
+	else if (g_str_has_prefix(word, "lab="))
+		g_ptr_array_add(kernel->labs, g_strdup(value));
+	else if (g_str_has_prefix(word, "before="))
+		kernel->before = atoi(value);
+	else
+		g_assert_cmpstr(word, ==, "kvm");
+}
+
+static void make_host(np_world *world, const char *words)
+{
+	world->kernel.flag = g_strdup("svm");
+	world->kernel.module = g_strdup("kvm_amd");
+	world->kernel.state = NP_MODULE_LIVE;
+	world->kernel.device = world->kernel.loadable = true;
+	world->kernel.nested = 1;
+	g_auto(GStrv) list = g_strsplit(words, " ", -1);
+	for (char **word = list; *word; word++)
+		read_host_word(world, *word);
+	world->root->facts.flag = g_strdup("svm");
+	world->root->facts.nested = world->kernel.nested;
+}
+
 static np_world *make_world(const golden *g, const char *name)
 {
 	np_world *world = np_world_new(name);
@@ -175,14 +259,9 @@ static np_world *make_world(const golden *g, const char *name)
 	world->root->reachable = true;
 	world->root->facts.arch = g_strdup("x86_64");
 	world->root->facts.offers_kvm = true;
-	if (g_strcmp0(g->host, "emulate") != 0) {
-		world->kernel.flag = g_strdup("svm");
-		world->kernel.module = g_strdup("kvm_amd");
-		world->kernel.state = NP_MODULE_LIVE;
-		world->kernel.device = true;
-		world->kernel.nested = g_strcmp0(g->host, "kvm-not-nested") != 0;
-	}
-	np_accel_decide(&world->root->facts, &world->kernel, &world->accel);
+	if (g_strcmp0(g->host, "emulate") != 0)
+		make_host(world, g->host);
+	np_accel_decide(&world->root->facts, world->has_kernel ? &world->kernel : NULL, &world->accel);
 	if (g->have) {
 		having = load(g->have);
 		np_lab_foreach_node(&having->site, set_inject, NULL);
@@ -226,7 +305,7 @@ static char *outcome(const golden *g)
 
 static void golden_clear(golden *g)
 {
-	char *texts[] = {g->host, g->have, g->off, g->unreachable, g->nokvm, g->foreign, g->want, g->expect};
+	char *texts[] = {g->host, g->have, g->off, g->unready, g->damaged, g->unreachable, g->nokvm, g->foreign, g->want, g->expect};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
 	g_clear_pointer(&having, np_lab_free);

@@ -39,6 +39,11 @@ typedef struct {
 	const char *hung; /* node that answers only after a reset */
 	bool emulated;
 	GCancellable *cancel_at_start;
+	/* the host's kernel */
+	bool has_kernel, busy;
+	int nested, before;
+	const char *labs; /* "first demo" */
+	GString *stages;
 } fake;
 
 static fake f;
@@ -99,6 +104,10 @@ static bool fake_facts(np_conn *conn, np_host_facts *ret, GError **error G_GNUC_
 	return true;
 }
 
+static void fake_cpus(np_conn *conn G_GNUC_UNUSED, np_host_facts *facts G_GNUC_UNUSED)
+{
+}
+
 static bool fake_observe(np_conn *conn G_GNUC_UNUSED, const char *lab G_GNUC_UNUSED, np_seen_site *site G_GNUC_UNUSED,
                          GError **error G_GNUC_UNUSED)
 {
@@ -149,6 +158,11 @@ static bool fake_reset(np_conn *conn, const char *lab G_GNUC_UNUSED, const char 
 	return record(error, "reset %s %s", conn->uri, name);
 }
 
+static bool fake_ready(np_conn *conn, const char *lab G_GNUC_UNUSED, const char *name, GError **error)
+{
+	return record(error, "ready %s %s", conn->uri, name);
+}
+
 static void fake_console_close(gpointer console G_GNUC_UNUSED)
 {
 }
@@ -190,11 +204,30 @@ static bool fake_secret_delete(np_conn *conn G_GNUC_UNUSED, const char *usage, c
 	return true;
 }
 
+static bool fake_pool_delete(np_conn *conn, const char *name, GError **error)
+{
+	return record(error, "delete pool %s %s", conn->uri, name);
+}
+
+static GPtrArray *fake_labs(np_conn *conn G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+	return g_ptr_array_new();
+}
+
+static GPtrArray *fake_secrets(np_conn *conn G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+	return g_ptr_array_new();
+}
+
 static const np_hypervisor_ops fake_hypervisor = {
+	.pool_delete = fake_pool_delete,
+	.labs = fake_labs,
+	.secrets = fake_secrets,
 	.open = fake_open,
 	.close = fake_close,
 	.alive = fake_alive,
 	.facts = fake_facts,
+	.cpus = fake_cpus,
 	.observe = fake_observe,
 	.pool_ensure = fake_pool_ensure,
 	.volumes = fake_volumes,
@@ -203,6 +236,7 @@ static const np_hypervisor_ops fake_hypervisor = {
 	.domain_define = fake_define,
 	.domain_start = fake_start,
 	.domain_reset = fake_reset,
+	.domain_ready = fake_ready,
 	.console_close = fake_console_close,
 	.secret_get = fake_secret_get,
 	.secret_create = fake_secret_create,
@@ -226,7 +260,7 @@ static bool fake_run(np_guests *guests G_GNUC_UNUSED, const char *address, const
 	bool proof = strstr(script, "/proc/cpuinfo") != NULL;
 	*ret = (np_process_result){.errors = g_strdup("")};
 	ret->output = g_strdup(!proof          ? ""
-	                       : f.nested_works ? "flag=svm\nwanted=kvm_amd\nmodule=kvm_amd\nnested=1\ndevice=ok\n"
+	                       : f.nested_works ? "flag=svm\nwanted=kvm_amd\nmodule=kvm_amd\nnested=1\ndevice=ok\nvm=ok\n"
 	                                        : "flag=svm\nwanted=kvm_amd\nnested=\ndevice=/dev/kvm does not exist\n"
 	                                          "log=kvm_amd: `1n' invalid for parameter `nested'\n");
 	return record(error, "%s %s", proof ? "proof" : "libvirtd", address);
@@ -293,8 +327,36 @@ static char *fake_share(const np_lab *lab G_GNUC_UNUSED, const np_site *site G_G
 	return g_strdup("/share");
 }
 
+static bool fake_kernel_facts(const char *root G_GNUC_UNUSED, np_kernel_facts *ret, GError **error G_GNUC_UNUSED)
+{
+	np_kernel_facts_clear(ret);
+	np_kernel_facts_init(ret);
+	ret->flag = g_strdup("svm");
+	ret->module = g_strdup("kvm_amd");
+	ret->state = NP_MODULE_LIVE;
+	ret->device = ret->loadable = true;
+	ret->nested = f.nested;
+	ret->before = f.before;
+	g_auto(GStrv) labs = g_strsplit(f.labs, " ", -1);
+	for (char **lab = labs; *lab; lab++)
+		if (**lab)
+			g_ptr_array_add(ret->labs, g_strdup(*lab));
+	return true;
+}
+
+static bool fake_nesting(const char *root G_GNUC_UNUSED, const np_nesting_request *request, GError **error)
+{
+	if (request->reload && f.busy) {
+		g_set_error(error, NP_ERROR, NP_ERROR_BUSY, "domain 'other' uses it");
+		return false;
+	}
+	g_autofree char *labs = g_strjoinv(" ", (char **)request->labs);
+	return record(error, "nesting %s [%s] %s", request->module, labs, request->reload ? "reload" : "file");
+}
+
+static const np_kernel_ops fake_kernel = {.facts = fake_kernel_facts, .nesting = fake_nesting};
 static const np_image_ops fake_image = {.share = fake_share};
-static const np_drivers fakes = {.hypervisor = &fake_hypervisor, .disk = &fake_disk, .guest = &fake_guest, .image = &fake_image};
+static const np_drivers fakes = {&fake_hypervisor, &fake_kernel, &fake_disk, &fake_guest, &fake_image};
 
 /* ── one run ── */
 
@@ -320,23 +382,31 @@ static np_lab *load(const char *accel)
 static void note(const np_event *event, gpointer data)
 {
 	GString *failures = data;
+	if (event->kind == NP_EVENT_STAGE)
+		g_string_append_printf(f.stages, "%s\n", event->text);
 	if (event->kind == NP_EVENT_FAILED || event->kind == NP_EVENT_SKIPPED)
 		g_string_append_printf(failures, "%s: %s: %s\n", np_event_names[event->kind], event->step->label, event->text);
 }
 
+/* Applies the lab, accel being that of its guests; NULL: destroys what the host has of it. */
 static np_run_result run(const char *accel, GCancellable *cancel, char **ret_failures)
 {
-	g_autoptr(np_lab) lab = load(accel);
+	g_autoptr(np_lab) lab = load(accel ? accel : "auto");
 	g_autoptr(GError) error = NULL;
 	g_autoptr(np_session) session = np_session_new(&fakes, lab, NULL, &error);
 	g_assert_no_error(error);
 	g_assert_true(np_session_open_guests(session, true, &error));
 	g_autoptr(np_world) world = np_world_new("demo");
 	world->root->reachable = true;
-	world->accel = (np_accel_answer){.kvm = !f.emulated, .nested = true, .flag = "svm", .reason = g_strdup("x")};
-	g_autoptr(np_plan) plan = np_plan_make(lab, world);
+	world->has_kernel = f.has_kernel;
+	if (f.has_kernel)
+		fake_kernel_facts("", &world->kernel, NULL);
+	world->accel = (np_accel_answer){.kvm = !f.emulated, .nested = f.nested, .needs_switch = !f.nested, .flag = "svm",
+	                                 .reason = g_strdup("x"), .switch_commands = g_strdup("x")};
+	bool teardown = accel == NULL;
+	g_autoptr(np_plan) plan = teardown ? np_plan_destroy(lab, world) : np_plan_make(lab, world);
 	g_assert_cmpuint(plan->problems->len, ==, 0);
-	g_autoptr(GPtrArray) steps = np_order_make(lab, world, plan, false);
+	g_autoptr(GPtrArray) steps = np_order_make(lab, world, plan, teardown);
 	GString *failures = g_string_new(NULL);
 	np_run_options options = {.parallelism = 4, .event = note, .data = failures, .cancel = cancel};
 	np_run_result result;
@@ -358,7 +428,13 @@ static void begin(void)
 	f.nested_works = true;
 	f.cancel_at_start = NULL;
 	f.hung = NULL;
-	f.emulated = false;
+	f.emulated = f.has_kernel = f.busy = false;
+	f.nested = 1;
+	f.before = -1;
+	f.labs = "";
+	if (!f.stages)
+		f.stages = g_string_new(NULL);
+	g_string_truncate(f.stages, 0);
 	g_mutex_unlock(&f.lock);
 }
 
@@ -480,6 +556,72 @@ static void test_lock(void)
 	g_hash_table_remove_all(f.secrets);
 }
 
+/* Everything that uses KVM, which holds the module, comes after. */
+static void test_nesting_on(void)
+{
+	begin();
+	f.has_kernel = true;
+	f.nested = 0;
+	g_autofree char *failures = NULL;
+	run("auto", NULL, &failures);
+	g_assert_cmpstr(failures, ==, "");
+	assert_before("nesting kvm_amd [demo] reload", "disk hyp");
+	assert_before("nesting kvm_amd [demo] reload", "start host demo.hyp");
+
+	begin();
+	f.has_kernel = true;
+	f.labs = "first";
+	f.before = 0;
+	g_autofree char *second = NULL;
+	run("auto", NULL, &second);
+	g_assert_cmpstr(second, ==, "");
+	g_assert_cmpint(position("nesting kvm_amd [first demo] file"), >=, 0);
+}
+
+static void test_nesting_fails(void)
+{
+	begin();
+	f.has_kernel = true;
+	f.nested = 0;
+	f.fail = "nesting kvm_amd [demo] reload";
+	g_autofree char *failures = NULL;
+	np_run_result result = run("auto", NULL, &failures);
+	g_assert_cmpuint(result.failed, ==, 1);
+	g_assert_cmpint(position("disk hyp"), ==, -1);
+	g_assert_cmpint(position("start host demo.hyp"), ==, -1);
+	g_assert_cmpint(position("network host demo.mgmt"), >=, 0); /* needs no KVM */
+}
+
+static void test_nesting_off(void)
+{
+	begin();
+	f.has_kernel = true;
+	f.labs = "demo";
+	f.before = 0;
+	g_autofree char *failures = NULL;
+	run(NULL, NULL, &failures);
+	g_assert_cmpstr(failures, ==, "");
+	g_assert_cmpint(position("nesting kvm_amd [] reload"), >=, 0);
+
+	begin(); /* somebody came meanwhile: the file goes, and it is said what stays */
+	f.has_kernel = f.busy = true;
+	f.labs = "demo";
+	f.before = 0;
+	g_autofree char *busy = NULL;
+	run(NULL, NULL, &busy);
+	g_assert_cmpstr(busy, ==, "");
+	g_assert_cmpint(position("nesting kvm_amd [] file"), >=, 0);
+	g_assert_nonnull(strstr(f.stages->str, "stays on"));
+
+	begin(); /* another lab needs it */
+	f.has_kernel = true;
+	f.labs = "demo first";
+	f.before = 0;
+	g_autofree char *shared = NULL;
+	run(NULL, NULL, &shared);
+	g_assert_cmpint(position("nesting kvm_amd [first] file"), >=, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -490,5 +632,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/run/hung-guest", test_hung_guest);
 	g_test_add_func("/run/cancel", test_cancel);
 	g_test_add_func("/run/lock", test_lock);
+	g_test_add_func("/run/nesting-on", test_nesting_on);
+	g_test_add_func("/run/nesting-fails", test_nesting_fails);
+	g_test_add_func("/run/nesting-off", test_nesting_off);
 	return g_test_run();
 }

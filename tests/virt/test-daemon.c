@@ -109,7 +109,10 @@ static void test_facts(context *test, gconstpointer data)
 	g_assert_true(facts.local);
 	g_assert_true(facts.offers_qemu);
 	g_assert_true(g_uuid_string_is_valid(facts.uuid));
+	g_assert_cmpuint(facts.modes_qemu, ==, 0);
+	np_libvirt.cpus(test->conn, &facts);
 	g_assert_true(facts.modes_qemu & 1u << NP_CPU_MAXIMUM);
+	g_assert_cmpstr(g_hash_table_lookup(facts.models_qemu, "qemu64"), ==, "yes");
 	g_assert_false(facts.modes_qemu & 1u << NP_CPU_HOST_PASSTHROUGH);
 	g_test_message("%s %s, flag %s, kvm %d, modes %x %x", facts.version, facts.arch, facts.flag, facts.offers_kvm,
 	               facts.modes_kvm, facts.modes_qemu);
@@ -522,6 +525,37 @@ static void test_lock_race(context *test, gconstpointer data)
 	}
 }
 
+/* Takes turns with others: either it has the lock or it is told that somebody has it, also when that one lets go meanwhile. */
+static gpointer turns_thread(gpointer conn)
+{
+	g_autofree char *text = g_strdup_printf("turn of %p", (void *)g_thread_self());
+	for (int i = 0; i < 40; i++) {
+		g_autoptr(GError) error = NULL;
+		if (np_libvirt.secret_create(conn, "nestplan/" LAB "/lock", text, NULL, &error)) {
+			g_assert_cmpint(g_atomic_int_add(&n_holders, 1), ==, 0);
+			g_atomic_int_add(&n_holders, -1);
+			np_libvirt.secret_delete(conn, "nestplan/" LAB "/lock", text, &error);
+			g_assert_no_error(error);
+		} else {
+			g_assert_error(error, NP_ERROR, NP_ERROR_BUSY);
+		}
+	}
+	return NULL;
+}
+
+static void test_lock_turns(context *test, gconstpointer data)
+{
+	(void)data;
+	if (!test->conn)
+		return;
+	GThread *threads[4];
+	n_holders = 0;
+	for (unsigned i = 0; i < G_N_ELEMENTS(threads); i++)
+		threads[i] = g_thread_new("turns", turns_thread, test->conn);
+	for (unsigned i = 0; i < G_N_ELEMENTS(threads); i++)
+		g_thread_join(threads[i]);
+}
+
 /* A boot sector that says its line on the serial port at every tick of the BIOS timer. */
 static const guint8 talker[] = {
 	0x31, 0xc0,       /*       xor ax, ax */
@@ -615,6 +649,27 @@ static void use_console(np_conn *conn, const char *name)
 	g_cond_clear(&seen.cond);
 }
 
+static bool is_ready(np_conn *conn)
+{
+	g_autoptr(np_seen_site) site = np_seen_site_new("");
+	g_assert_true(np_libvirt.observe(conn, LAB, site, NULL));
+	return np_seen_site_node(site, "node")->ready;
+}
+
+/* As after a power cut of the machine that had not written it yet. */
+static void lose_disk(context *test)
+{
+	g_autofree char *path = g_build_filename(test->storage, "node.root.qcow2", NULL);
+	static const char zeros[65536];
+	for (int i = 0; i < 2; i++) {
+		g_autoptr(np_seen_site) site = np_seen_site_new("");
+		g_assert_true(np_libvirt.observe(test->conn, LAB, site, NULL));
+		g_assert_cmpstr(np_seen_site_node(site, "node")->damaged, ==, i ? "root" : NULL);
+		g_assert_true(g_file_set_contents(path, zeros, sizeof(zeros), NULL));
+		g_free(run_tool((const char *const[]){"virsh", "-c", URI, "pool-refresh", POOL, NULL}));
+	}
+}
+
 static void test_domain(context *test, gconstpointer data)
 {
 	(void)data;
@@ -639,6 +694,7 @@ static void test_domain(context *test, gconstpointer data)
 	g_assert_no_error(error);
 	const np_seen_node *seen = np_seen_site_node(site, "node");
 	g_assert_cmpint(seen->power, ==, NP_POWER_RUNNING);
+	g_assert_false(seen->ready);
 	g_assert_cmpint(seen->node->accel, ==, NP_ACCEL_EMULATE);
 	g_assert_cmpint(seen->node->cpu.mode, ==, NP_CPU_MAXIMUM);
 	g_assert_cmpuint(seen->node->memory, ==, node->memory);
@@ -648,6 +704,9 @@ static void test_domain(context *test, gconstpointer data)
 	g_assert_cmpstr(nic->network, ==, "net");
 	g_assert_cmpstr(nic->mac, ==, ((np_nic *)g_ptr_array_index(node->nics, 0))->mac);
 	use_console(test->conn, node->libvirt_name);
+	np_libvirt.domain_ready(test->conn, LAB, node->libvirt_name, &error);
+	g_assert_no_error(error);
+	g_assert_true(is_ready(test->conn));
 	g_assert_false(np_libvirt.domain_undefine(test->conn, LAB, node->libvirt_name, &error));
 	g_assert_error(error, NP_ERROR, NP_ERROR_FAILED);
 	g_clear_error(&error);
@@ -656,6 +715,13 @@ static void test_domain(context *test, gconstpointer data)
 	np_libvirt.domain_stop(test->conn, LAB, node->libvirt_name, 2000, NULL, &error);
 	g_assert_no_error(error);
 	g_assert_cmpint(g_get_monotonic_time() - begin, >=, 2 * G_USEC_PER_SEC);
+	g_assert_false(is_ready(test->conn));
+	np_libvirt.domain_start(test->conn, LAB, node->libvirt_name, &error);
+	g_assert_no_error(error);
+	g_assert_false(is_ready(test->conn)); /* that was another start */
+	np_libvirt.domain_stop(test->conn, LAB, node->libvirt_name, 0, NULL, &error);
+	g_assert_no_error(error);
+	lose_disk(test);
 	for (int i = 0; i < 2; i++) {
 		np_libvirt.domain_undefine(test->conn, LAB, node->libvirt_name, &error);
 		g_assert_no_error(error);
@@ -737,6 +803,7 @@ int main(int argc, char **argv)
 	add("/daemon/clash", test_clash);
 	add("/daemon/lock", test_lock);
 	add("/daemon/lock-race", test_lock_race);
+	add("/daemon/lock-turns", test_lock_turns);
 	add("/daemon/domain", test_domain);
 	add("/daemon/stop-event", test_stop_event);
 	add("/daemon/lost-flag", test_lost_flag);

@@ -187,3 +187,17 @@ char *np_appliance_device(unsigned index)
 	}
 	return g_strconcat("/dev/sd", letters, NULL);
 }
+
+char *np_appliance_version(void)
+{
+	guestfs_h *handle = guestfs_create();
+	struct guestfs_version *version = handle ? guestfs_version(handle) : NULL;
+	char *text = version ? g_strdup_printf("%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT, version->major,
+	                                       version->minor, version->release)
+	                     : g_strdup("of unknown version");
+	if (version)
+		guestfs_free_version(version);
+	if (handle)
+		guestfs_close(handle);
+	return text;
+}

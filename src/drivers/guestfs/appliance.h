@@ -16,6 +16,8 @@ void np_appliance_free(np_appliance *appliance);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_appliance, np_appliance_free)
 
 guestfs_h *np_appliance_handle(np_appliance *appliance);
+/* Version of libguestfs, "1.48.6". Caller frees. */
+char *np_appliance_version(void);
 /* Device of the disk at `index`: "/dev/sda" is the first. Caller frees. */
 char *np_appliance_device(unsigned index);
 /* "WHAT failed: …" from the handle's last error, or that it was interrupted. Always false. */

@@ -107,4 +107,4 @@ static bool build(const np_disk_job *jobs, unsigned n_jobs, bool kvm, np_progres
 	return good;
 }
 
-const np_disk_ops np_guestfs = {.build = build, .inject_id = np_inject_id};
+const np_disk_ops np_guestfs = {.build = build, .inject_id = np_inject_id, .version = np_appliance_version};

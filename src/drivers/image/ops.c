@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drivers/driver.h"
 #include "drivers/image/image.h"
+#include "drivers/image/local.h"
 
 static char *share(const np_lab *lab, const np_site *site, GCancellable *cancel, GError **error)
 {
@@ -10,4 +11,4 @@ static char *share(const np_lab *lab, const np_site *site, GCancellable *cancel,
 	return g_steal_pointer(&built.path);
 }
 
-const np_image_ops np_image_files = {.share = share};
+const np_image_ops np_image_files = {.share = share, .local = np_local_look};

@@ -1,57 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kernel of this machine says about KVM. The only folder that includes libkmod.h. */
+/* What the kernel of this machine says about KVM. This folder is the only one that includes libkmod.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <libkmod.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "drivers/driver.h"
+#include "drivers/kmod/kmod.h"
 
-typedef struct kmod_ctx kmod_ctx;
-typedef struct kmod_module kmod_module;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(kmod_ctx, kmod_unref)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(kmod_module, kmod_module_unref)
-
-static void silence(void *data, int priority, const char *file, int line, const char *fn, const char *format,
-                    va_list args)
+/* Of the first processor: vendor, and whole word "svm" or "vmx" in its flags. */
+static void take_line(const char *line, np_kernel_facts *ret)
 {
-	(void)data, (void)priority, (void)file, (void)line, (void)fn, (void)format, (void)args;
+	g_auto(GStrv) words = g_strsplit_set(line, " \t:", -1);
+	const char *const *list = (const char *const *)words;
+	if (ret->vendor == NULL && g_str_has_prefix(line, "vendor_id"))
+		ret->vendor = g_strstrip(g_strdup(strchr(line, ':') ? strchr(line, ':') + 1 : ""));
+	else if (g_str_has_prefix(line, "flags"))
+		ret->flag = g_strdup(g_strv_contains(list, "svm") ? "svm" : g_strv_contains(list, "vmx") ? "vmx" : NULL);
 }
 
-/* Only names are looked up: an empty vector keeps modprobe.d out of it. */
-static kmod_ctx *context_new(void)
-{
-	const char *const no_config[] = {NULL};
-	kmod_ctx *ctx = kmod_new(NULL, no_config);
-	if (ctx != NULL)
-		kmod_set_log_fn(ctx, silence, NULL);
-	return ctx;
-}
-
-static char *sys_path(const char *root, const char *module, const char *rest)
-{
-	return g_strdup_printf("%s/sys/module/%s%s%s", root, module, *rest ? "/" : "", rest);
-}
-
-static char *sys_read(const char *root, const char *module, const char *rest)
-{
-	g_autofree char *path = sys_path(root, module, rest);
-	char *text = NULL;
-	if (!g_file_get_contents(path, &text, NULL, NULL))
-		return NULL;
-	return g_strchomp(text);
-}
-
-static bool sys_exists(const char *root, const char *module, const char *rest)
-{
-	g_autofree char *path = sys_path(root, module, rest);
-	return access(path, F_OK) == 0;
-}
-
-/* Whole word "svm" or "vmx" in the first processor's flags. */
-static bool read_flag(const char *root, const char **ret_flag, GError **error)
+static bool read_processor(const char *root, np_kernel_facts *ret, GError **error)
 {
 	g_autofree char *path = g_strconcat(root, "/proc/cpuinfo", NULL);
 	g_autofree char *text = NULL;
@@ -62,85 +30,44 @@ static bool read_flag(const char *root, const char **ret_flag, GError **error)
 		return false;
 	}
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	*ret_flag = NULL;
 	for (char **line = lines; *line != NULL; line++) {
-		if (!g_str_has_prefix(*line, "flags"))
-			continue;
-		g_auto(GStrv) words = g_strsplit_set(*line, " \t:", -1);
-		const char *const *list = (const char *const *)words;
-		*ret_flag = g_strv_contains(list, "svm") ? "svm" : g_strv_contains(list, "vmx") ? "vmx" : NULL;
-		break;
+		take_line(*line, ret);
+		if (g_str_has_prefix(*line, "flags"))
+			break;
 	}
 	return true;
 }
 
+/* Without a flag the module that is there: kvm_hv is ppc's; s390x has the parameter on kvm itself. */
 static const char *pick_module(const char *root, const char *flag)
 {
 	if (flag != NULL)
 		return strcmp(flag, "svm") == 0 ? "kvm_amd" : "kvm_intel";
-	if (sys_exists(root, "kvm_intel", ""))
+	if (np_kmod_exists(root, "/sys/module/kvm_intel"))
 		return "kvm_intel";
-	return sys_exists(root, "kvm_amd", "") ? "kvm_amd" : NULL;
-}
-
-static np_module_state state_from_files(const char *root, const char *module)
-{
-	g_autofree char *text = sys_read(root, module, "initstate");
-	if (text != NULL)
-		return strcmp(text, "live") == 0 ? NP_MODULE_LIVE : NP_MODULE_OTHER;
-	return sys_exists(root, module, "") ? NP_MODULE_BUILTIN : NP_MODULE_ABSENT;
-}
-
-/* libkmod calls a built-in module "coming" when the index of built-in modules is not that of this kernel; a folder
- * without initstate tells them apart. */
-static np_module_state state_from_kernel(kmod_ctx *ctx, const char *name)
-{
-	g_autoptr(kmod_module) module = NULL;
-	if (ctx == NULL || kmod_module_new_from_name(ctx, name, &module) < 0 ||
-	    (sys_exists("", name, "") && !sys_exists("", name, "initstate")))
-		return state_from_files("", name);
-	int state = kmod_module_get_initstate(module);
-	if (state < 0)
-		return NP_MODULE_ABSENT;
-	if (state == KMOD_MODULE_BUILTIN)
-		return NP_MODULE_BUILTIN;
-	return state == KMOD_MODULE_LIVE ? NP_MODULE_LIVE : NP_MODULE_OTHER;
-}
-
-/* The lookup returns 0 and no module when there is none. */
-static bool is_installed(kmod_ctx *ctx, const char *name)
-{
-	g_autoptr(kmod_module) module = NULL;
-	return ctx != NULL && kmod_module_new_from_name_lookup(ctx, name, &module) >= 0 && module != NULL;
-}
-
-/* kvm_intel says Y or N, kvm_amd 1 or 0. */
-static int read_nested(const char *root, const char *module)
-{
-	g_autofree char *text = sys_read(root, module, "parameters/nested");
-	if (text == NULL || *text == '\0')
-		return -1;
-	if (strchr("Yy1", *text) != NULL)
-		return 1;
-	return strchr("Nn0", *text) != NULL ? 0 : -1;
+	if (np_kmod_exists(root, "/sys/module/kvm_amd"))
+		return "kvm_amd";
+	if (np_kmod_exists(root, "/sys/module/kvm_hv"))
+		return "kvm_hv";
+	return np_kmod_exists(root, "/sys/module/kvm/parameters/nested") ? "kvm" : NULL;
 }
 
 /* Why the device is missing: the module's state says what to do. */
-static char *missing_device(const np_kernel_facts *facts, bool installed)
+static char *missing_device(const np_kernel_facts *facts)
 {
 	if (facts->module == NULL)
 		return g_strdup("it does not exist, and the processor shows neither vmx nor svm");
 	if (facts->state != NP_MODULE_ABSENT)
 		return g_strdup_printf("it does not exist although module %s is there: look into the kernel's log",
 		                       facts->module);
-	if (installed)
+	if (facts->loadable)
 		return g_strdup_printf("it does not exist: module %s is not loaded (modprobe %s)", facts->module,
 		                       facts->module);
 	return g_strdup_printf("it does not exist: module %s is neither loaded nor installed for this kernel",
 	                       facts->module);
 }
 
-static void check_device(const char *root, bool installed, np_kernel_facts *facts)
+static void check_device(const char *root, np_kernel_facts *facts)
 {
 	g_autofree char *path = g_strconcat(root, "/dev/kvm", NULL);
 	int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -149,32 +76,56 @@ static void check_device(const char *root, bool installed, np_kernel_facts *fact
 	if (fd >= 0)
 		(void)close(fd);
 	else if (code == ENOENT)
-		facts->device_error = missing_device(facts, installed);
+		facts->device_error = missing_device(facts);
 	else if (code == EACCES)
 		facts->device_error = g_strdup("this user may not open it: be root or a member of the group kvm");
 	else
 		facts->device_error = g_strdup(g_strerror(code));
 }
 
-static bool kernel_facts(const char *root, np_kernel_facts *ret, GError **error)
+static void read_module(const char *root, bool own_file, np_kernel_facts *facts)
 {
-	const char *flag;
-	if (!read_flag(root, &flag, error))
+	g_autoptr(GPtrArray) conf = np_conf_read(root);
+	facts->state = np_kmod_state(root, facts->module);
+	facts->nested = np_kmod_nested(root, facts->module);
+	facts->loadable = np_kmod_loadable(root, facts->module);
+	facts->blacklist = np_options_blacklist(conf, facts->module);
+	np_options_nested(conf, own_file, facts);
+	np_parameters_slow(root, facts->module, conf, facts->slow);
+}
+
+static void read_file(np_nesting_file *file, np_kernel_facts *facts)
+{
+	for (guint i = 0; i < file->labs->len; i++)
+		g_ptr_array_add(facts->labs, g_strdup(file->labs->pdata[i]));
+	facts->before = file->before;
+}
+
+bool np_kmod_facts(const char *root, np_kernel_facts *ret, GError **error)
+{
+	g_auto(np_kernel_facts) facts;
+	np_kernel_facts_init(&facts);
+	if (!read_processor(root, &facts, error))
 		return false;
-	bool real = *root == '\0';
-	const char *module = pick_module(root, flag);
-	g_autoptr(kmod_ctx) ctx = real && module != NULL ? context_new() : NULL;
+	g_auto(np_nesting_file) file = {0};
+	np_nesting_file_read(root, &file);
+	read_file(&file, &facts);
+	facts.module = g_strdup(pick_module(root, facts.flag));
+	facts.state = NP_MODULE_ABSENT;
+	if (facts.module != NULL)
+		read_module(root, file.ours, &facts);
+	facts.forbidden = np_kmod_forbidden(root);
+	np_holders_find(root, facts.holders);
+	check_device(root, &facts);
 	np_kernel_facts_clear(ret);
-	np_kernel_facts_init(ret);
-	ret->flag = g_strdup(flag);
-	ret->module = g_strdup(module);
-	ret->state = NP_MODULE_ABSENT;
-	if (module != NULL) {
-		ret->state = real ? state_from_kernel(ctx, module) : state_from_files(root, module);
-		ret->nested = read_nested(root, module);
-	}
-	check_device(root, !real || (module != NULL && is_installed(ctx, module)), ret);
+	*ret = facts;
+	np_kernel_facts_init(&facts);
 	return true;
 }
 
-const np_kernel_ops np_kmod = {.facts = kernel_facts};
+static bool kernel_nesting(const char *root, const np_nesting_request *request, GError **error)
+{
+	return np_switch_run(root, request, &np_loader_kernel, error);
+}
+
+const np_kernel_ops np_kmod = {.facts = np_kmod_facts, .nesting = kernel_nesting};

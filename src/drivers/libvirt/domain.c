@@ -25,18 +25,26 @@ bool np_domain_define(np_conn *conn, const np_domain_spec *spec, GError **error)
 	return false;
 }
 
-/* The flag that the definition requires for nesting, NULL: none. Borrowed, static. */
-static const char *required_flag(xmlNode *root)
+/* First feature that the definition requires and the running domain was not given, NULL: none. Caller frees. */
+static char *lost_feature(xmlNode *wanted, xmlNode *live)
 {
-	if (np_xml_has(root, "cpu/feature[@name='svm' and @policy='require']"))
-		return "svm";
-	return np_xml_has(root, "cpu/feature[@name='vmx' and @policy='require']") ? "vmx" : NULL;
+	g_autoptr(GPtrArray) required = np_xml_find(wanted, "cpu/feature[@policy='require' or @policy='force']");
+	g_autoptr(GPtrArray) disabled = np_xml_find(live, "cpu/feature[@policy='disable']");
+	for (guint i = 0; i < required->len; i++) {
+		g_autofree char *name = np_xml_get(g_ptr_array_index(required, i), "@name");
+		for (guint k = 0; k < disabled->len; k++) {
+			g_autofree char *lost = np_xml_get(g_ptr_array_index(disabled, k), "@name");
+			if (g_strcmp0(name, lost) == 0)
+				return g_steal_pointer(&name);
+		}
+	}
+	return NULL;
 }
 
 /* QEMU starts a guest without a required feature that its accelerator lacks; only the live XML tells. */
 static bool check_live(virDomainPtr domain, xmlNode *wanted, GError **error)
 {
-	const char *name = virDomainGetName(domain), *flag = required_flag(wanted);
+	const char *name = virDomainGetName(domain);
 	char *text = virDomainGetXMLDesc(domain, 0);
 	if (!text) {
 		np_virt_error(error, NP_ERROR_FAILED, "The description of running domain '%s' cannot be read", name);
@@ -55,16 +63,14 @@ static bool check_live(virDomainPtr domain, xmlNode *wanted, GError **error)
 		            asked);
 		return false;
 	}
-	g_autofree char *path = g_strdup_printf("cpu/feature[@name='%s' and @policy='disable']", flag ? flag : "");
-	if (flag && np_xml_has(live, path)) {
-		g_set_error(
-		        error, NP_ERROR, NP_ERROR_FAILED,
-		        "Domain '%s' was started without CPU feature '%s', which the hypervisor below does not give; "
-		        "no machine can be nested in it.",
-		        name, flag);
-		return false;
-	}
-	return true;
+	g_autofree char *lost = lost_feature(wanted, live);
+	if (!lost)
+		return true;
+	bool nests = strcmp(lost, "svm") == 0 || strcmp(lost, "vmx") == 0;
+	g_set_error(error, NP_ERROR, NP_ERROR_FAILED,
+	            "Domain '%s' was started without CPU feature '%s', which its definition requires and the hypervisor below does not "
+	            "give%s.", name, lost, nests ? "; no machine can be nested in it" : "; take it out of `cpu: {features: …}`");
+	return false;
 }
 
 static bool run(np_conn *conn, virDomainPtr domain, bool *started, GError **error)
@@ -83,6 +89,27 @@ static bool run(np_conn *conn, virDomainPtr domain, bool *started, GError **erro
 	np_virt_error(error, NP_ERROR_FAILED, "Domain '%s' cannot be started at %s", virDomainGetName(domain),
 	              conn->uri);
 	return false;
+}
+
+/* In the live definition only, so that it goes when the domain stops. */
+#define READY_URI "urn:nestplan:ready:1"
+
+bool np_domain_ready(np_conn *conn, const char *lab, const char *libvirt_name, GError **error)
+{
+	g_autoptr(virDomain) domain = np_domain_need(conn, lab, libvirt_name, error);
+	if (!domain)
+		return false;
+	if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, "<ready/>", "npr", READY_URI, VIR_DOMAIN_AFFECT_LIVE) == 0)
+		return true;
+	np_virt_error(error, NP_ERROR_FAILED, "Domain '%s' at %s cannot be noted as ready", libvirt_name, conn->uri);
+	return false;
+}
+
+bool np_domain_is_ready(virDomainPtr domain)
+{
+	char *text = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, READY_URI, VIR_DOMAIN_AFFECT_LIVE);
+	free(text);
+	return text != NULL;
 }
 
 bool np_domain_reset(np_conn *conn, const char *lab, const char *libvirt_name, GError **error)

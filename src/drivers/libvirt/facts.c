@@ -2,6 +2,9 @@
 /* What a hypervisor says of itself. */
 #include "drivers/libvirt/facts.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/error.h"
 #include "drivers/libvirt/conn.h"
 #include "drivers/libvirt/xml.h"
@@ -48,20 +51,57 @@ static char *read_flag(np_conn *conn, xmlNode *root)
 	return NULL;
 }
 
-/* Bits of the CPU modes that an accelerator supports; 0 when libvirt cannot say. */
-static unsigned read_modes(np_conn *conn, const char *arch, const char *type)
+/* Bits of the CPU modes that an accelerator supports. */
+static unsigned read_modes(xmlNode *root)
 {
-	char *text = virConnectGetDomainCapabilities(conn->vir, NULL, arch, "q35", type, 0);
-	g_autoptr(xmlDoc) doc = text ? np_xml_parse(text, "domain capabilities", NULL) : NULL;
-	free(text);
 	unsigned modes = 0;
-	for (int mode = NP_CPU_HOST_PASSTHROUGH; doc && mode <= NP_CPU_CUSTOM; mode++) {
+	for (int mode = NP_CPU_HOST_PASSTHROUGH; mode <= NP_CPU_CUSTOM; mode++) {
 		g_autofree char *path =
 		        g_strdup_printf("cpu/mode[@name='%s' and @supported='yes']", np_cpu_mode_names[mode]);
-		if (np_xml_has(xmlDocGetRootElement(doc), path))
+		if (np_xml_has(root, path))
 			modes |= 1u << mode;
 	}
 	return modes;
+}
+
+/* Name → "yes" or "no": whether guests can really have that model. */
+static GHashTable *read_models(xmlNode *root)
+{
+	GHashTable *models = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(GPtrArray) found = np_xml_find(root, "cpu/mode[@name='custom']/model");
+	for (guint i = 0; i < found->len; i++) {
+		xmlNode *model = g_ptr_array_index(found, i);
+		g_hash_table_insert(models, np_xml_get(model, "."), np_xml_get(model, "@usable"));
+	}
+	return models;
+}
+
+/* KVM offers its guests svm or vmx only while nesting is on. In libvirt's host-model vmx is always named; svm belongs to the AMD
+ * models, and is named when it is missing. */
+static int read_nested(xmlNode *root, const char *flag)
+{
+	if (!flag || !np_xml_has(root, "cpu/mode[@name='host-model' and @supported='yes']/model"))
+		return -1;
+	bool svm = strcmp(flag, "svm") == 0;
+	if (svm)
+		return !np_xml_has(root, "cpu/mode[@name='host-model']/feature[@name='svm' and @policy='disable']");
+	return np_xml_has(root, "cpu/mode[@name='host-model']/feature[@name='vmx' and @policy='require']");
+}
+
+/* What libvirt says of the guests that an accelerator can have; nothing when it cannot say. */
+static void read_domain_capabilities(np_conn *conn, const char *type, np_host_facts *facts)
+{
+	bool kvm = strcmp(type, "kvm") == 0;
+	char *text = virConnectGetDomainCapabilities(conn->vir, NULL, facts->arch, "q35", type, 0);
+	g_autoptr(xmlDoc) doc = text ? np_xml_parse(text, "domain capabilities", NULL) : NULL;
+	free(text);
+	if (!doc)
+		return;
+	xmlNode *root = xmlDocGetRootElement(doc);
+	*(kvm ? &facts->modes_kvm : &facts->modes_qemu) = read_modes(root);
+	*(kvm ? &facts->models_kvm : &facts->models_qemu) = read_models(root);
+	if (kvm)
+		facts->nested = read_nested(root, facts->flag);
 }
 
 static bool offers(xmlNode *root, const char *arch, const char *type)
@@ -82,6 +122,24 @@ static void assume_mock(np_host_facts *facts)
 	facts->modes_qemu &= ~(1u << NP_CPU_HOST_PASSTHROUGH);
 }
 
+/* "apparmor, dac", and QEMU's user from the label "+64055:+64055". */
+static void read_security(xmlNode *root, np_host_facts *facts)
+{
+	g_autoptr(GPtrArray) found = np_xml_find(root, "host/secmodel/model");
+	g_autoptr(GString) names = g_string_new(NULL);
+	for (guint i = 0; i < found->len; i++) {
+		g_autofree char *name = np_xml_get(g_ptr_array_index(found, i), ".");
+		g_string_append_printf(names, "%s%s", i ? ", " : "", name);
+	}
+	facts->security = names->len ? g_strdup(names->str) : NULL;
+	g_autofree char *label = np_xml_get(root, "host/secmodel[model='dac']/baselabel[1]");
+	int uid, gid;
+	if (label && sscanf(label, "+%d:+%d", &uid, &gid) == 2) {
+		facts->qemu_uid = uid;
+		facts->qemu_gid = gid;
+	}
+}
+
 static bool read_node_info(np_conn *conn, np_host_facts *facts, GError **error)
 {
 	virNodeInfo info;
@@ -97,7 +155,7 @@ static bool read_node_info(np_conn *conn, np_host_facts *facts, GError **error)
 
 static bool ask(np_conn *conn, np_host_facts *ret, GError **error)
 {
-	g_auto(np_host_facts) facts = {0};
+	g_auto(np_host_facts) facts = {.nested = -1, .qemu_uid = -1, .qemu_gid = -1};
 	char *text = virConnectGetCapabilities(conn->vir);
 	if (!text) {
 		np_virt_error(error, NP_ERROR_FAILED, "The hypervisor at %s does not tell its capabilities", conn->uri);
@@ -113,18 +171,27 @@ static bool ask(np_conn *conn, np_host_facts *ret, GError **error)
 	facts.arch = np_xml_get(root, "host/cpu/arch");
 	facts.version = read_version(conn);
 	facts.local = is_local(conn);
+	read_security(root, &facts);
 	if (conn->mock) {
 		assume_mock(&facts);
 	} else if (facts.arch) {
 		facts.offers_kvm = offers(root, facts.arch, "kvm");
 		facts.offers_qemu = offers(root, facts.arch, "qemu");
 		facts.flag = read_flag(conn, root);
-		facts.modes_kvm = facts.offers_kvm ? read_modes(conn, facts.arch, "kvm") : 0;
-		facts.modes_qemu = facts.offers_qemu ? read_modes(conn, facts.arch, "qemu") : 0;
 	}
 	*ret = facts;
 	facts = (np_host_facts){0};
 	return true;
+}
+
+void np_facts_cpus(np_conn *conn, np_host_facts *facts)
+{
+	if (conn->mock || !facts->arch)
+		return;
+	if (facts->offers_kvm)
+		read_domain_capabilities(conn, "kvm", facts);
+	if (facts->offers_qemu)
+		read_domain_capabilities(conn, "qemu", facts);
 }
 
 static void copy(const np_host_facts *from, np_host_facts *ret)
@@ -134,6 +201,7 @@ static void copy(const np_host_facts *from, np_host_facts *ret)
 	ret->arch = g_strdup(from->arch);
 	ret->version = g_strdup(from->version);
 	ret->flag = g_strdup(from->flag);
+	ret->security = g_strdup(from->security);
 }
 
 bool np_facts_read(np_conn *conn, np_host_facts *ret, GError **error)

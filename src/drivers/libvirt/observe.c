@@ -6,10 +6,12 @@
 
 #include "base/error.h"
 #include "drivers/libvirt/describe.h"
+#include "drivers/libvirt/domain.h"
 #include "drivers/libvirt/domain_read.h"
 #include "drivers/libvirt/names.h"
 #include "drivers/libvirt/network_read.h"
 #include "drivers/libvirt/pool.h"
+#include "drivers/libvirt/volume.h"
 
 static np_power read_power(virDomainPtr domain)
 {
@@ -55,6 +57,7 @@ static bool observe_domain(virDomainPtr domain, const char *lab, np_seen_site *s
 	}
 	np_seen_node *seen = np_domain_read(root, &mark);
 	seen->power = read_power(domain);
+	seen->ready = seen->power == NP_POWER_RUNNING && np_domain_is_ready(domain);
 	g_ptr_array_add(site->nodes, seen);
 	return true;
 }
@@ -107,6 +110,22 @@ static void set_sizes(np_seen_site *site, GPtrArray *volumes)
 	}
 }
 
+/* A hypervisor that lost its power soon after an upload may have a disk of zeros, which would never boot. One that has been seen
+ * ready since it was started is fine. */
+static void find_damage(np_conn *conn, const char *pool, np_seen_site *site)
+{
+	for (guint i = 0; i < site->nodes->len; i++) {
+		np_seen_node *seen = g_ptr_array_index(site->nodes, i);
+		for (guint j = 0; !seen->ready && !seen->damaged && j < seen->node->disks->len; j++) {
+			const np_disk *disk = g_ptr_array_index(seen->node->disks, j);
+			g_autofree char *volume = np_volume_name(seen->node->base.name, disk->base.name);
+			g_autofree char *format = np_volume_format(conn, pool, volume);
+			if (g_strcmp0(format, "raw") == 0)
+				seen->damaged = g_strdup(disk->base.name);
+		}
+	}
+}
+
 /* One listing for all the disks of the site; of every lab at once the sizes are not looked up. */
 static bool observe_volumes(np_conn *conn, const char *lab, np_seen_site *site, GError **error)
 {
@@ -117,6 +136,8 @@ static bool observe_volumes(np_conn *conn, const char *lab, np_seen_site *site, 
 	if (!volumes)
 		return false;
 	set_sizes(site, volumes);
+	if (site->pool)
+		find_damage(conn, pool, site);
 	return true;
 }
 

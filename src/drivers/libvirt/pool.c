@@ -2,6 +2,7 @@
 /* Pools: folders of nestplan's own. Names say whose they are, so only "nestplan-…" is ever touched. */
 #include "drivers/libvirt/pool.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -41,13 +42,30 @@ static bool activate(np_conn *conn, virStoragePoolPtr pool, GError **error)
 	return false;
 }
 
-/* An inactive pool shows no volumes; disks that only seem to be missing would be made anew. So it is started. */
+/* Somebody removed the folder, or it could never be made. */
+static bool folder_is_missing(void)
+{
+	virErrorPtr last = virGetLastError();
+	return last && last->code == VIR_ERR_SYSTEM_ERROR && last->int1 == ENOENT;
+}
+
+/* An inactive pool shows no volumes; disks that only seem to be missing would be made anew. So it is started. One without its
+ * folder has no volumes, and is as good as none until it is made again. */
 virStoragePoolPtr np_pool_find(np_conn *conn, const char *name, GError **error)
 {
 	g_autoptr(virStoragePool) pool = lookup(conn, name, error);
-	if (!pool || !activate(conn, pool, error))
-		return NULL;
-	return g_steal_pointer(&pool);
+	g_autoptr(GError) local = NULL;
+	if (!pool || activate(conn, pool, &local))
+		return g_steal_pointer(&pool);
+	if (!folder_is_missing())
+		g_propagate_error(error, g_steal_pointer(&local));
+	return NULL;
+}
+
+bool np_pool_exists(np_conn *conn, const char *name)
+{
+	g_autoptr(virStoragePool) pool = lookup(conn, name, NULL);
+	return pool != NULL;
 }
 
 virStoragePoolPtr np_pool_need(np_conn *conn, const char *name, GError **error)
@@ -138,9 +156,14 @@ bool np_pool_ensure(np_conn *conn, const char *name, const char *folder, GError 
 	}
 	if (pool && !check_folder(conn, pool, folder, error))
 		return false;
+	bool known = pool != NULL;
 	if (!pool)
 		pool = define(conn, name, folder, error);
-	return pool && start(conn, pool, folder, error);
+	if (!pool || start(conn, pool, folder, error))
+		return pool != NULL;
+	if (!known) /* what cannot be used is not left behind */
+		(void)virStoragePoolUndefine(pool);
+	return false;
 }
 
 /* The daemon scans a pool on its own after an upload; there is no event for its end. */

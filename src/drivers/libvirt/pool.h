@@ -8,8 +8,10 @@ bool np_pool_delete(np_conn *conn, const char *name, GError **error);
  * NULL. */
 GPtrArray *np_volumes_read(np_conn *conn, const char *pool, bool backing, bool *exists, GError **error);
 
-/* nestplan's own pool, active; NULL without an error when there is none. */
+/* nestplan's own pool, active; NULL without an error when there is none, or when its folder is missing. */
 virStoragePoolPtr np_pool_find(np_conn *conn, const char *name, GError **error);
+/* Whether it is defined, usable or not. */
+bool np_pool_exists(np_conn *conn, const char *name);
 /* As np_pool_find, but a missing pool is NP_ERROR_NOT_FOUND. */
 virStoragePoolPtr np_pool_need(np_conn *conn, const char *name, GError **error);
 /* Waits out background jobs of the daemon on the pool. The caller holds the pool's lock. */

@@ -54,18 +54,29 @@ static char *secret_xml(const char *usage, const char *description)
 	return np_xml_format(doc);
 }
 
+/* A refusal for a secret that is gone a moment later is no refusal: its holder let go in between. libvirt has no code of its own
+ * for it (9.0: VIR_ERR_INTERNAL_ERROR), so the question is asked again. */
+#define DEFINE_TRIES 5
+
 /* The UUID is a new one, so that libvirt's refusal of the usage is what decides between two that ask at once. */
 static virSecretPtr define(np_conn *conn, const char *usage, const char *description, GError **error)
 {
 	g_autofree char *xml = secret_xml(usage, description);
-	virSecretPtr secret = virSecretDefineXML(conn->vir, xml, 0);
-	if (secret)
-		return secret;
 	GError *local = NULL;
-	np_virt_error(&local, NP_ERROR_FAILED, "Secret '%s' cannot be made at %s", usage, conn->uri);
-	g_autoptr(virSecret) other = lookup(conn, usage, NULL);
-	if (other)
-		local->code = NP_ERROR_BUSY;
+	for (int i = 0; i < DEFINE_TRIES; i++) {
+		virSecretPtr secret = virSecretDefineXML(conn->vir, xml, 0);
+		if (secret) {
+			g_clear_error(&local);
+			return secret;
+		}
+		g_clear_error(&local);
+		np_virt_error(&local, NP_ERROR_FAILED, "Secret '%s' cannot be made at %s", usage, conn->uri);
+		g_autoptr(virSecret) other = lookup(conn, usage, NULL);
+		if (other) {
+			local->code = NP_ERROR_BUSY;
+			break;
+		}
+	}
 	g_propagate_error(error, local);
 	return NULL;
 }

@@ -182,12 +182,22 @@ static GPtrArray *read_infos(GPtrArray *handles, bool backing)
 	return infos;
 }
 
+char *np_volume_format(np_conn *conn, const char *pool_name, const char *name)
+{
+	g_autoptr(virStoragePool) pool = np_pool_find(conn, pool_name, NULL);
+	g_autoptr(virStorageVol) volume = pool ? virStorageVolLookupByName(pool, name) : NULL;
+	char *text = volume ? virStorageVolGetXMLDesc(volume, 0) : NULL;
+	g_autoptr(xmlDoc) doc = text ? np_xml_parse(text, name, NULL) : NULL;
+	free(text);
+	return doc ? np_xml_get(xmlDocGetRootElement(doc), "target/format/@type") : NULL;
+}
+
 GPtrArray *np_volumes_read(np_conn *conn, const char *name, bool backing, bool *exists, GError **error)
 {
 	GError *local = NULL;
 	g_autoptr(virStoragePool) pool = np_pool_find(conn, name, &local);
 	if (exists)
-		*exists = pool != NULL;
+		*exists = pool || np_pool_exists(conn, name);
 	if (local) {
 		g_propagate_error(error, local);
 		return NULL;

@@ -63,8 +63,9 @@ typedef enum {
 	NP_LOGIN_FOREIGN, /* another host key */
 	NP_LOGIN_ERROR,   /* *error is set: cancelled, or ssh cannot be run */
 } np_login;
-/* One attempt that makes the master connection; *ret_message (owned) says why not. */
-np_login np_master_login(const np_guests *guests, np_guest *guest, guint64 timeout_ms, GCancellable *cancel,
+/* One attempt that makes the master connection; *ret_message (owned) says why not. try: also runs a command there, since some
+ * images let one in only to be told to log in as somebody else. */
+np_login np_master_login(const np_guests *guests, np_guest *guest, bool try, guint64 timeout_ms, GCancellable *cancel,
                          char **ret_message, GError **error);
 /* Makes sure of master connections to the node and all above it. */
 bool np_master_ensure(np_guests *guests, np_guest *guest, guint64 timeout_ms, GCancellable *cancel, GError **error);

@@ -70,11 +70,13 @@ static char *refusal(int status, const np_process_result *result)
 	return *line ? g_steal_pointer(&line) : g_strdup_printf("ssh ended with code %d", status);
 }
 
-np_login np_master_login(const np_guests *guests, np_guest *guest, guint64 timeout_ms, GCancellable *cancel,
+np_login np_master_login(const np_guests *guests, np_guest *guest, bool try, guint64 timeout_ms, GCancellable *cancel,
                          char **ret_message, GError **error)
 {
-	const char *argv[] = {guests->ssh, "-F",         guests->config, "-o",   "ControlMaster=auto",
-	                      "-T",        guest->alias, "--",           "true", NULL};
+	const char *const tried[] = {guests->ssh, "-F",         guests->config, "-o",   "ControlMaster=auto",
+	                             "-T",        guest->alias, "--",           "true", NULL};
+	const char *const only[] = {guests->ssh, "-F", guests->config, "-o", "ControlMaster=auto", "-N", guest->alias, NULL};
+	const char *const *argv = try ? tried : only;
 	g_auto(np_process_result) result = {0};
 	g_autoptr(GError) local = NULL;
 	if (!np_process_run(argv, NULL, MIN(timeout_ms, (guint64)LOGIN_MS), cancel, &result, &local)) {
@@ -98,7 +100,7 @@ static bool ensure_one(np_guests *guests, np_guest *guest, guint64 timeout_ms, G
 	if (np_master_exists(guest))
 		return true;
 	g_autofree char *message = NULL;
-	switch (np_master_login(guests, guest, timeout_ms, cancel, &message, error)) {
+	switch (np_master_login(guests, guest, false, timeout_ms, cancel, &message, error)) {
 	case NP_LOGIN_DONE: return true;
 	case NP_LOGIN_ERROR: return false;
 	case NP_LOGIN_FOREIGN: np_guest_foreign(guests, guest, message, error); return false;

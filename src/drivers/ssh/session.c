@@ -68,7 +68,7 @@ static bool wait_login(np_guests *guests, np_guest *guest, gint64 deadline, GCan
 	for (unsigned refused = 0;;) {
 		g_autofree char *message = NULL;
 		g_mutex_lock(&guest->master);
-		np_login login = np_master_login(guests, guest, np_deadline_left(deadline), cancel, &message, error);
+		np_login login = np_master_login(guests, guest, true, np_deadline_left(deadline), cancel, &message, error);
 		g_mutex_unlock(&guest->master);
 		if (login == NP_LOGIN_DONE || login == NP_LOGIN_ERROR)
 			return login == NP_LOGIN_DONE;

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drivers/image/local.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+static const char *const programs[] = {"ssh", "mke2fs", "debugfs", "qemu-img"};
+
+/* Supplementary groups of QEMU's user are not looked at: libvirt gives it none but kvm. */
+static bool may_pass(const struct stat *st, int uid, int gid)
+{
+	if (uid == 0)
+		return true;
+	mode_t bit = st->st_uid == (uid_t)uid ? S_IXUSR : st->st_gid == (gid_t)gid ? S_IXGRP : S_IXOTH;
+	return st->st_mode & bit;
+}
+
+/* Walks down the path: what does not exist yet is made by libvirt, below what does. */
+static void walk(const char *path, int uid, int gid, np_local_facts *ret)
+{
+	g_auto(GStrv) parts = g_strsplit(path, "/", -1);
+	g_autoptr(GString) at = g_string_new("/");
+	ret->storage = g_strdup("/");
+	for (char **part = parts; *part; part++) {
+		if (**part == '\0')
+			continue;
+		if (at->len > 1)
+			g_string_append_c(at, '/');
+		g_string_append(at, *part);
+		struct stat st;
+		if (stat(at->str, &st) != 0 || !S_ISDIR(st.st_mode))
+			return;
+		g_free(ret->storage);
+		ret->storage = g_strdup(at->str);
+		if (uid >= 0 && !ret->denied && !may_pass(&st, uid, gid))
+			ret->denied = g_strdup(at->str);
+	}
+}
+
+void np_local_look(const char *storage, int uid, int gid, np_local_facts *ret)
+{
+	*ret = (np_local_facts){.missing = g_ptr_array_new_with_free_func(g_free)};
+	g_autofree char *path = g_canonicalize_filename(storage, NULL);
+	walk(path, uid, gid, ret);
+	struct statvfs fs;
+	if (statvfs(ret->storage, &fs) == 0)
+		ret->free = (guint64)fs.f_bfree * fs.f_frsize;
+	for (unsigned i = 0; i < G_N_ELEMENTS(programs); i++) {
+		g_autofree char *found = g_find_program_in_path(programs[i]);
+		/* Debian keeps these where only root's PATH looks. */
+		g_autofree char *sbin = g_build_filename("/usr/sbin", programs[i], NULL);
+		if (!found && !g_file_test(sbin, G_FILE_TEST_IS_EXECUTABLE))
+			g_ptr_array_add(ret->missing, g_strdup(programs[i]));
+	}
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This machine's folders and programs. */
+#pragma once
+#include "world/world.h"
+
+/* See np_image_ops.local. */
+void np_local_look(const char *storage, int uid, int gid, np_local_facts *ret);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the nodes of a site ask of the node that carries them. The host's own memory is known only to the world. */
+#include "base/units.h"
+#include "lab/check.h"
+#include "lab/lab.h"
+
+#define VCPU_RATIO 4 /* vCPUs of the nodes for each of their carrier's: more is slow enough to tell */
+
+typedef struct {
+	guint64 memory, vcpus, disk; /* sums; G_MAXUINT64: more than can be counted */
+	guint64 most_vcpus;          /* of one node */
+} demand;
+
+static guint64 add(guint64 a, guint64 b)
+{
+	return a > G_MAXUINT64 - b ? G_MAXUINT64 : a + b;
+}
+
+static demand site_demand(const np_site *site)
+{
+	demand sum = {0};
+	for (guint i = 0; i < site->nodes->len; i++) {
+		const np_node *node = site->nodes->pdata[i];
+		sum.memory = add(sum.memory, node->memory);
+		sum.vcpus = add(sum.vcpus, node->vcpus);
+		sum.most_vcpus = MAX(sum.most_vcpus, node->vcpus);
+		for (guint k = 0; k < node->disks->len; k++)
+			sum.disk = add(sum.disk, ((const np_disk *)node->disks->pdata[k])->size);
+	}
+	return sum;
+}
+
+static np_pos at(const np_node *node, const char *field)
+{
+	return np_object_at(&np_node_kind, &node->base, field);
+}
+
+static void memory_check(np_checker *c, const np_node *node, const demand *sum)
+{
+	if (node->memory == 0 || sum->memory <= node->memory)
+		return;
+	g_autofree char *needed = np_size_human(sum->memory);
+	g_autofree char *there = np_size_human(node->memory);
+	np_check_error(c, NP_CODE_MEMORY_OVER, at(node, "memory"), "give it more, or write 'overcommit: true' into it",
+	               "the nodes inside '%s' have %s of memory together, more than its own %s", node->address, needed,
+	               there);
+}
+
+static void vcpus_check(np_checker *c, const np_node *node, const demand *sum)
+{
+	if (node->vcpus == 0)
+		return;
+	if (sum->most_vcpus > node->vcpus)
+		np_check_warning(c, NP_CODE_VCPUS_OVER, at(node, "vcpus"), NULL,
+		                 "a node inside '%s' has %" G_GUINT64_FORMAT
+		                 " vCPUs, more than its carrier's %" G_GUINT64_FORMAT,
+		                 node->address, sum->most_vcpus, node->vcpus);
+	else if (sum->vcpus / VCPU_RATIO > node->vcpus ||
+	         (sum->vcpus / VCPU_RATIO == node->vcpus && sum->vcpus % VCPU_RATIO > 0))
+		np_check_warning(c, NP_CODE_VCPUS_OVER, at(node, "vcpus"), NULL,
+		                 "the nodes inside '%s' have %" G_GUINT64_FORMAT
+		                 " vCPUs together, more than %d for each of its %" G_GUINT64_FORMAT,
+		                 node->address, sum->vcpus, VCPU_RATIO, node->vcpus);
+}
+
+static void disk_check(np_checker *c, const np_node *node, const demand *sum)
+{
+	const np_disk *root = np_map_find(node->disks, "root");
+	if (root == NULL || root->size == 0 || sum->disk <= root->size)
+		return;
+	g_autofree char *needed = np_size_human(sum->disk);
+	g_autofree char *there = np_size_human(root->size);
+	np_check_warning(c, NP_CODE_DISK_OVER, np_object_at(&np_disk_kind, &root->base, "size"), NULL,
+	                 "the disks of the nodes inside '%s' may grow to %s, more than its root disk's %s",
+	                 node->address, needed, there);
+}
+
+void np_check_capacity(np_checker *c, const np_node *node)
+{
+	demand sum = site_demand(&node->site);
+	if (node->site.nodes->len == 0 || node->overcommit)
+		return;
+	memory_check(c, node, &sum);
+	vcpus_check(c, node, &sum);
+	disk_check(c, node, &sum);
+}
+
+static void quantity_render(GString *out, guint64 wanted, guint64 there)
+{
+	g_autofree char *needed = np_size_human(wanted);
+	g_autofree char *own = there > 0 ? np_size_human(there) : g_strdup("?");
+	g_autofree char *both = g_strdup_printf("%s of %s", needed, own);
+	g_string_append_printf(out, "%-22s", both);
+}
+
+static void site_render(GString *out, const np_site *site)
+{
+	demand sum = site_demand(site);
+	const np_node *node = site->node;
+	const np_disk *root = node ? np_map_find(node->disks, "root") : NULL;
+	if (site->nodes->len > 0) {
+		g_autofree char *own = node ? g_strdup_printf("%" G_GUINT64_FORMAT, node->vcpus) : g_strdup("?");
+		g_autofree char *vcpus = g_strdup_printf("%" G_GUINT64_FORMAT " of %s", sum.vcpus, own);
+		g_string_append_printf(out, "%-6u %-28s %-6u ", site->level, node ? site->address : "(host)",
+		                       site->nodes->len);
+		quantity_render(out, sum.memory, node ? node->memory : 0);
+		g_string_append_printf(out, " %-12s ", vcpus);
+		quantity_render(out, sum.disk, root ? root->size : 0);
+		while (out->str[out->len - 1] == ' ')
+			g_string_truncate(out, out->len - 1);
+		g_string_append_c(out, '\n');
+	}
+	for (guint i = 0; i < site->nodes->len; i++)
+		site_render(out, &((const np_node *)site->nodes->pdata[i])->site);
+}
+
+char *np_resources_render(const np_lab *lab)
+{
+	GString *out = g_string_new(NULL);
+	g_string_append_printf(out, "%-6s %-28s %-6s %-22s %-12s %s\n", "LEVEL", "SITE", "NODES", "MEMORY", "VCPUS",
+	                       "DISK");
+	site_render(out, &lab->site);
+	return g_string_free(out, FALSE);
+}
