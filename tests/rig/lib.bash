@@ -119,7 +119,7 @@ stub_apply() {
 # An apply whose steps are shown while they happen: the rig's log says how long each took.
 apply_shown() {
     local code=0
-    "$nestplan" apply "$lab_file" --auto-approve >"$work/out" 2> >(tee "$work/err") </dev/null || code=$?
+    "$nestplan" apply "$lab_file" --auto-approve 2> >(tee "$work/err") >"$work/out" </dev/null || code=$?
     sleep 0.2 # tee
     ((code == 0)) || fail "apply exited with $code"
 }

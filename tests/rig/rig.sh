@@ -202,7 +202,8 @@ with_times() {
 
 # run_script TITLE COMMAND: its output is shown and kept.
 run_script() {
-    local title=$1 code=0 begin=$EPOCHREALTIME said tee_pid
+    local title=$1 code=0 begin=$EPOCHREALTIME cpu said tee_pid
+    cpu=$(vm_cpu)
     say "==> $title"
     mkfifo "$work/output"
     with_times "$begin" <"$work/output" | tee "$logs/$title.log" &
@@ -216,7 +217,7 @@ run_script() {
         77) said=skipped ;;
         *) said="FAILED ($code)" ;;
     esac
-    summary+=("$(printf '%8s s  %s: %s' "$(seconds_since "$begin")" "$title" "$said")")
+    summary+=("$(printf '%8s s  %s: %s, %s s of CPU' "$(seconds_since "$begin")" "$title" "$said" $(($(vm_cpu) - cpu)))")
     return "$code"
 }
 
