@@ -19,7 +19,8 @@ const np_kind np_feature_kind = {
 static const np_field cpu_fields[] = {
         {NP_FIELD(np_cpu, mode, "mode", NP_FIELD_ENUM), .values = np_cpu_mode_names, .def = "auto",
          .flags = NP_FIELD_COMPARED, .impact = NP_IMPACT_RESTART,
-         .doc = "The CPU the guest sees; auto takes the host's with KVM and the maximum with emulation."},
+         .doc = "The CPU the guest sees; auto takes the host's with KVM and the maximum with emulation. For speed "
+                "host-passthrough is best, then host-model, then custom; for migration it is the other way round."},
         {NP_FIELD(np_cpu, model, "model", NP_FIELD_STRING), .flags = NP_FIELD_COMPARED, .impact = NP_IMPACT_RESTART,
          .pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
          .pattern_help = "it must be the name of a CPU model that libvirt knows, such as EPYC",
