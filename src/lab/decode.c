@@ -296,6 +296,7 @@ np_lab *np_lab_decode(const np_doc *doc, const np_load_options *options, np_diag
 	                .used_types = used,
 	                .regexes = regexes,
 	                .origin = origin};
+	d.max_nodes = options ? options->max_nodes : 0;
 	d.node_cost = np_decode_cost(&np_node_kind);
 	origin->lab = lab;
 	np_label label = {"the lab", NULL, FALSE};

@@ -21,6 +21,7 @@ typedef struct {
 	GHashTable *regexes;                 /* pattern → GRegex */
 	guint64 values, bytes, nodes;        /* what was stored so far */
 	np_origin *origin;                   /* what diagnostics are about */
+	guint64 max_nodes;
 	gsize node_cost;                     /* of one node without what it holds */
 	gboolean stopped;                    /* a limit was reached */
 } np_decoder;

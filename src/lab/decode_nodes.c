@@ -95,10 +95,12 @@ static gboolean nodes_account(np_decoder *d, np_pos pos)
 {
 	if (!np_decode_account(d, d->node_cost, pos))
 		return FALSE;
-	if (++d->nodes <= NODES_MAX)
+	guint64 most = d->max_nodes > 0 ? d->max_nodes : NODES_MAX;
+	if (++d->nodes <= most)
 		return TRUE;
 	d->stopped = TRUE;
-	np_diags_error(d->diags, NP_CODE_TOO_MANY_NODES, pos, NULL, "the lab has more than %d nodes", NODES_MAX);
+	np_diags_error(d->diags, NP_CODE_TOO_MANY_NODES, pos, NULL, "the lab has more than %" G_GUINT64_FORMAT " nodes",
+	               most);
 	return FALSE;
 }
 

@@ -11,9 +11,10 @@
 #include "lab/check.h"
 #include "lab/complete.h"
 #include "lab/decode.h"
+#include "lab/text.h"
 
 #define BOM      "\xef\xbb\xbf"
-#define READ_MAX (49 * 1024 * 1024) /* beyond what np_doc_parse accepts, so that it gives the reason */
+#define READ_MAX (NP_TEXT_MAX + 1024 * 1024) /* beyond what np_doc_parse accepts, so that it gives the reason */
 
 static char *folder_find(const np_load_options *options)
 {
@@ -54,7 +55,7 @@ static np_lab *text_load(char *text, gsize length, const np_load_options *option
 	memmove(text, text + skip, length + 1 - skip);
 	g_autoptr(np_doc) doc = np_doc_parse(text, length - skip, diags);
 	diags->strict = o->strict != FALSE;
-	if (length > READ_MAX / 49 * 48) /* refused; no line of it is shown */
+	if (length > NP_TEXT_MAX) /* refused; no line of it is shown */
 		diags->text = NULL;
 	else if (doc != NULL || g_utf8_validate_len(text, length - skip, NULL))
 		diags->text = text;

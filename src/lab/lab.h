@@ -17,6 +17,7 @@ typedef struct {
 	const char *const *environment; /* the same from NESTPLAN_VAR_NAME; names that the lab has not are ignored */
 	const np_var_file *var_files;   /* --var-file, the last of them goes first; or NULL */
 	gsize n_var_files;
+	guint64 max_nodes;    /* more are an error; 0: as many as nestplan takes */
 	gboolean strict;      /* warnings are errors */
 	gboolean check_files; /* look at images and other files that the lab names, too */
 } np_load_options;

@@ -4,9 +4,9 @@
 #include <yaml.h>
 
 #include "lab/document.h"
+#include "lab/text.h"
 
 #define DEPTH_MAX    100
-#define TEXT_MAX     (48 * 1024 * 1024)
 #define VALUES_MAX   4000000
 #define EXPANDED_MAX 1000000 /* values that aliases and merges may add */
 
@@ -88,25 +88,12 @@ static np_pos event_pos(const reader *r, const yaml_event_t *event)
 	return mark_pos(r, event->start_mark, event->end_mark);
 }
 
-/* Place of a byte of the text. */
-static np_pos offset_pos(const char *text, gsize offset, guint16 source)
-{
-	np_pos pos = {.line = 1, .col = 1, .source = source};
-	for (const char *c = text; c < text + offset; c++) {
-		if (*c == '\n')
-			pos = (np_pos){.line = pos.line + 1, .col = 1, .source = source};
-		else
-			pos.col += ((guchar)*c & 0xc0) != 0x80;
-	}
-	return pos;
-}
-
 /* libyaml's messages are for those who know its grammar; add what usually is the matter. */
 static void parser_error(reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
 	if (p->error == YAML_READER_ERROR) {
-		np_diags_error(r->diags, NP_CODE_FILE_ENCODING, offset_pos(r->text, p->problem_offset, r->source), NULL,
+		np_diags_error(r->diags, NP_CODE_FILE_ENCODING, np_text_pos(r->text, p->problem_offset, r->source), NULL,
 		               "the file is not YAML: %s (U+%04X)", p->problem, (unsigned)p->problem_value);
 		return;
 	}
@@ -471,31 +458,6 @@ static gboolean stream_read(reader *r)
 	return good && r->doc->root != NULL;
 }
 
-/* Refuses what is not text before libyaml sees it, in words that name the reason. */
-static gboolean text_check(const char *text, gsize length, guint16 source, np_diags *diags)
-{
-	np_pos top = {.source = source};
-	const char *bad;
-	if (length > TEXT_MAX) {
-		np_diags_error(diags, NP_CODE_FILE_TOO_LARGE, top, NULL, "the file is larger than 48 MiB");
-		return FALSE;
-	}
-	if (length >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
-		np_diags_error(diags, NP_CODE_FILE_ENCODING, top, "save it as UTF-8", "the file is written in UTF-16");
-		return FALSE;
-	}
-	if (g_utf8_validate(text, (gssize)length, &bad))
-		return TRUE;
-	np_pos pos = offset_pos(text, (gsize)(bad - text), source);
-	if (*bad == '\0')
-		np_diags_error(diags, NP_CODE_FILE_NUL, pos, "is it really a lab file?",
-		               "the file contains a NUL byte");
-	else
-		np_diags_error(diags, NP_CODE_FILE_ENCODING, pos, "save it as UTF-8",
-		               "the file is not UTF-8: byte 0x%02x", (guchar)*bad);
-	return FALSE;
-}
-
 static np_doc *doc_new(void)
 {
 	np_doc *doc = g_new0(np_doc, 1);
@@ -512,7 +474,7 @@ np_doc *np_doc_parse(const char *text, gsize length, np_diags *diags)
 
 np_doc *np_doc_parse_source(const char *text, gsize length, guint16 source, np_diags *diags)
 {
-	if (!text_check(text, length, source, diags))
+	if (!np_text_check(text, length, source, diags))
 		return NULL;
 	g_autoptr(np_doc) doc = doc_new();
 	g_autoptr(GHashTable) anchors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

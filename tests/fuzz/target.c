@@ -51,10 +51,12 @@ static void print_check(const np_lab *lab, const np_load_options *options)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	np_load_options options = {.file = "lab.yaml", .folder = "/labs"};
+	np_load_options options = {.file = "lab.yaml", .folder = "/labs", .max_nodes = 1000};
 	g_autoptr(np_diags) diags = NULL;
 	g_autoptr(np_lab) lab = np_lab_parse((const char *)data, size, &options, &diags);
-	g_autofree char *rendered = np_diags_render(diags, FALSE), *json = np_diags_json(diags, NULL);
+	g_autofree char *rendered = np_diags_render(diags, FALSE);
+	g_autofree char *json = np_diags_json(diags, NULL);
+	g_assert_nonnull(json);
 	g_assert_true((lab == NULL) == (diags->errors > 0));
 	g_assert_true(g_utf8_validate(rendered, -1, NULL));
 	if (lab == NULL)
