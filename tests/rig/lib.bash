@@ -86,23 +86,22 @@ nodes:
 LAB
 }
 
-# write_stub_lab NAME FILE NETWORK: it needs nesting, and its hypervisor is a tiny guest that never becomes one.
+# write_stub_lab NAME FILE NETWORK: it needs nesting, and nobody has the patience to see its hypervisor ready.
 write_stub_lab() {
     cat >"$2" <<LAB
 version: 1
 name: $1
 host: {uri: "qemu:///system"}
 images:
-  tiny: {source: $images/tiny.qcow2}
+  hypervisor: {source: $images/debian-12-hypervisor.qcow2}
 networks:
   mgmt: {cidr: 10.71.$3.0/24}
 nodes:
   hv:
-    image: tiny
+    image: hypervisor
     accel: kvm
     vcpus: 1
-    memory: 128MiB
-    disks: {root: 256MiB}
+    memory: 512MiB
     nics: [mgmt]
     ready: {wait: none, timeout: 1s}
     networks:
@@ -113,7 +112,7 @@ LAB
 # Applies such a lab: all is made, and it fails when it looks for libvirtd in the hypervisor.
 stub_apply() {
     run 1 "$nestplan" apply "$1" --auto-approve
-    expect_contains 'apply got as far as the guest' "node 'hv'" "$(err)"
+    expect_contains 'apply got as far as the guest' "Node 'hv'" "$(err)"
 }
 
 # An apply whose steps are shown while they happen: the rig's log says how long each took.
