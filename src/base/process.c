@@ -51,11 +51,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(child, child_clear)
 typedef int owned_fd;
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(owned_fd, close, -1)
 
-/* Runs between fork and exec: a group of its own keeps ^C at the terminal away from the child. */
+/* Runs between fork and exec: a group of its own keeps ^C at the terminal away from the child; what we ignore it does not. */
 static void setup(gpointer data)
 {
 	(void)data;
 	(void)setpgid(0, 0);
+	(void)signal(SIGPIPE, SIG_DFL);
 }
 
 /* Input is handed over as a file, so that a child that does not read it can neither block nor SIGPIPE us. */

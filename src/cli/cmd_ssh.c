@@ -28,13 +28,18 @@ static void no_such_node(const np_lab *lab, const char *address)
 	fprintf(stderr, "error: Lab '%s' has no node '%s'. 'nestplan status' shows its nodes.\n", lab->name, address);
 }
 
+static void session_setup(gpointer data G_GNUC_UNUSED)
+{
+	signal(SIGPIPE, SIG_DFL);
+}
+
 /* The private folder with the key has to be removed after the session, so ssh is a child and not an exec. */
 static int run_session(char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	int status = 0;
 	signal(SIGINT, SIG_IGN); /* ^C is for the guest */
-	if (!g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_CHILD_INHERITS_STDIN, NULL, NULL, NULL, NULL, &status,
+	if (!g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_CHILD_INHERITS_STDIN, session_setup, NULL, NULL, NULL, &status,
 	                  &error)) {
 		fprintf(stderr, "error: ssh cannot be started: %s.\n", error->message);
 		return NP_EXIT_FAILED;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <locale.h>
+#include <signal.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -70,6 +71,8 @@ static int unknown_command(const char *name)
 int main(int argc, char **argv)
 {
 	setlocale(LC_ALL, "");
+	/* libvirt writes to connections whose other end may be gone; that must not end us before what we say has been written. */
+	signal(SIGPIPE, SIG_IGN);
 	g_setenv("KMOD_LOG", "crit", FALSE); /* libkmod complains of lines in modprobe.d on stderr before it can be told not to */
 	if (argc < 2 || g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h") || g_str_equal(argv[1], "help")) {
 		g_autofree char *help = np_main_help();
@@ -87,7 +90,8 @@ int main(int argc, char **argv)
 		code = command->run(command, &options);
 	np_options_clear(&options);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "error: Standard output cannot be written: %s.\n", g_strerror(errno));
+		if (errno != EPIPE) /* who reads only the beginning, as head does, knows */
+			fprintf(stderr, "error: Standard output cannot be written: %s.\n", g_strerror(errno));
 		return code == NP_EXIT_OK ? NP_EXIT_FAILED : code;
 	}
 	return code;

@@ -87,7 +87,6 @@ static gpointer interrupt_start(gpointer data G_GNUC_UNUSED)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	return cancel;
 }
 
