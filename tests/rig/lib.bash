@@ -52,6 +52,11 @@ expect_options() {
     expect_equal "$own_file" "options kvm_amd $1" "$(grep -vE '^[[:space:]]*(#|$)' "$own_file")"
 }
 
+# expect_listed LAB yes|no: nestplan's own file names it.
+expect_listed() {
+    expect_equal "$own_file names $1" "$2" "$(grep '^#' "$own_file" | tr -cs 'a-z0-9-' '\n' | grep -qx -- "$1" && echo yes || echo no)"
+}
+
 # expect_switch BEFORE AFTER: the row of the plan that the last command printed as JSON.
 expect_switch() {
     expect_equal 'plan: nested' "$1 $2" \
@@ -86,33 +91,39 @@ nodes:
 LAB
 }
 
-# write_stub_lab NAME FILE NETWORK: it needs nesting, and nobody has the patience to see its hypervisor ready.
-write_stub_lab() {
+# write_guest_lab NAME FILE NETWORK: a guest that nobody waits for.
+write_guest_lab() {
     cat >"$2" <<LAB
 version: 1
 name: $1
 host: {uri: "qemu:///system"}
 images:
-  hypervisor: {source: $images/debian-12-hypervisor.qcow2}
+  tiny: {source: $images/tiny.qcow2}
 networks:
   mgmt: {cidr: 10.71.$3.0/24}
+types:
+  tiny: {image: tiny, accel: kvm, vcpus: 1, memory: 128MiB, disks: {root: 256MiB}, nics: [mgmt], ready: {wait: none}}
 nodes:
-  hv:
-    image: hypervisor
-    accel: kvm
-    vcpus: 1
-    memory: 512MiB
-    nics: [mgmt]
-    ready: {wait: none, timeout: 1s}
-    networks:
-      int: {cidr: 10.72.$3.0/24}
+  guest: {type: tiny}
 LAB
 }
 
-# Applies such a lab: all is made, and it fails when it looks for libvirtd in the hypervisor.
+# add_stub FILE NETWORK: a node that needs nesting and has an image that is no hypervisor's.
+add_stub() {
+    echo "  hv: {type: tiny, networks: {int: {cidr: 10.72.$2.0/24}}}" >>"$1"
+}
+
+# write_stub_lab NAME FILE NETWORK: such a node alone.
+write_stub_lab() {
+    write_guest_lab "$@"
+    sed -i '/^  guest:/d' "$2"
+    add_stub "$2" "$3"
+}
+
+# Applies such a lab: nesting is switched, and it fails when it looks for libvirt in the image.
 stub_apply() {
     run 1 "$nestplan" apply "$1" --auto-approve
-    expect_contains 'apply got as far as the guest' "Node 'hv'" "$(err)"
+    expect_contains 'apply got as far as the image' 'has no libvirt daemon' "$(err)"
 }
 
 # An apply whose steps are shown while they happen: the rig's log says how long each took.
