@@ -71,6 +71,7 @@ int np_cmd_ssh(const np_command *command G_GNUC_UNUSED, np_options *options)
 	g_autofree char *address = g_strdup(options->rest[has_lab ? 1 : 0]);
 	if (!has_lab)
 		g_clear_pointer(&options->rest, g_strfreev);
+	options->quiet = true; /* warnings of the lab file are no part of a session */
 	int code = np_context_load(&context, options);
 	if (code != NP_EXIT_OK)
 		return code;
