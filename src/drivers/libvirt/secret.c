@@ -56,7 +56,7 @@ static char *secret_xml(const char *usage, const char *description)
 
 /* A refusal for a secret that is gone a moment later is no refusal: its holder let go in between. libvirt has no code of its own
  * for it (9.0: VIR_ERR_INTERNAL_ERROR), so the question is asked again. */
-#define DEFINE_TRIES 5
+#define DEFINE_TRIES 100
 
 /* The UUID is a new one, so that libvirt's refusal of the usage is what decides between two that ask at once. */
 static virSecretPtr define(np_conn *conn, const char *usage, const char *description, GError **error)
