@@ -22,7 +22,8 @@ enum {
 /* Values of all options; a command offers those that its table names. */
 typedef struct {
 	char *file, *connect, *lock_timeout, *parallelism, *out;
-	char **vars, **var_files, **rest;
+	char **vars, **var_files, **targets, **replace, **rest;
+	gboolean destroy, refresh_only;
 	gboolean strict, print, resources, diagnostics, man; /* of validate; of schema */
 	gboolean json, quiet, verbose, no_color, yes, detailed, all_labs;
 	/* worked out of the above */
@@ -88,6 +89,11 @@ bool np_context_resolve(np_context *context, GError **error);
 bool np_context_connect(np_context *context, const np_options *options, GError **error);
 bool np_context_observe(np_context *context, GError **error);
 
+/* What the options ask of a plan; borrows from them. */
+np_plan_options np_options_plan(const np_options *options);
+/* Flags of np_plan_render for a stream. */
+unsigned np_render_flags(FILE *stream, const np_options *options);
+
 /* ── progress of a run ── */
 typedef struct np_progress np_progress;
 np_progress *np_progress_new(const np_options *options, unsigned steps);
@@ -97,4 +103,10 @@ void np_progress_free(np_progress *progress);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_progress, np_progress_free)
 
 /* Executes a plan with progress; NP_EXIT_OK, FAILED or INTERRUPTED. */
-int np_execute(np_context *context, const np_options *options, const np_plan *plan, bool teardown);
+int np_execute(np_context *context, const np_options *options, const np_plan *plan);
+/* Prints the plan, with --json as an object of a line; problems on stderr. */
+void np_show_plan(const np_plan *plan, const np_options *options);
+
+typedef struct np_saved np_saved;
+/* Destroys the lab of an opened context, under its lock. saved: the plan that was agreed to, or NULL: it is asked about. */
+int np_destroy_lab(np_context *context, const np_options *options, const np_saved *saved, GError **error);

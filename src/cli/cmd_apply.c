@@ -2,25 +2,10 @@
 #include <json-glib/json-glib.h>
 
 #include "base/error.h"
-#include "cli/cli.h"
+#include "cli/saved.h"
 #include "run/lock.h"
 
 #define ROUNDS_MAX 66 /* levels at most, and one */
-
-static void print_plan(const np_plan *plan, const np_options *options)
-{
-	if (options->json) {
-		g_autofree char *json = np_plan_json(plan, false);
-		printf("{\"type\":\"plan\",\"plan\":%s}\n", json);
-		fflush(stdout);
-		return;
-	}
-	FILE *stream = plan->problems->len ? stderr : stdout;
-	g_autofree char *text = np_plan_render(plan, np_colour(stream, options));
-	if (!options->quiet || plan->problems->len)
-		fputs(text, stream);
-	fflush(stream);
-}
 
 /* A later round is asked about only when it does more than was agreed to: the first plan could not look inside. */
 static bool is_harmless(const np_plan *plan)
@@ -44,6 +29,7 @@ static void summarize(const np_options *options, const unsigned totals[3])
 typedef struct {
 	np_context *context;
 	const np_options *options;
+	const np_saved *saved; /* NULL: the plan is made now */
 	unsigned totals[3];
 } apply;
 
@@ -52,10 +38,15 @@ static int apply_round(apply *a, unsigned round, bool *again, GError **error)
 {
 	if (!np_context_observe(a->context, error))
 		return NP_EXIT_FAILED;
-	g_autoptr(np_plan) plan = np_plan_make(a->context->lab, a->context->world);
+	np_plan_options how = np_options_plan(a->options);
+	if (round > 0)
+		how.replace = NULL; /* it was done */
+	g_autoptr(np_plan) plan = np_plan_make(a->context->lab, a->context->world, &how);
+	if (round == 0 && a->saved && !np_saved_check(a->saved, a->context, plan, error))
+		return NP_EXIT_FAILED;
 	bool empty = np_plan_is_empty(plan);
 	if (round == 0 || !empty || plan->problems->len)
-		print_plan(plan, a->options);
+		np_show_plan(plan, a->options);
 	if (plan->problems->len)
 		return NP_EXIT_FAILED;
 	if (empty)
@@ -64,7 +55,7 @@ static int apply_round(apply *a, unsigned round, bool *again, GError **error)
 		return NP_EXIT_FAILED;
 	if (!np_session_open_guests(a->context->session, true, error))
 		return NP_EXIT_FAILED;
-	int code = np_execute(a->context, a->options, plan, false);
+	int code = np_execute(a->context, a->options, plan);
 	a->totals[0] += plan->add;
 	a->totals[1] += plan->change;
 	a->totals[2] += plan->destroy;
@@ -86,25 +77,38 @@ static int apply_all(apply *a, GError **error)
 	return code;
 }
 
-int np_cmd_apply(const np_command *command G_GNUC_UNUSED, np_options *options)
+static int apply_locked(np_context *context, const np_options *options, const np_saved *saved, GError **error)
+{
+	g_autoptr(np_lock) lock =
+		np_lock_acquire(context->session, context->lab->name, options->lock_timeout_ms, np_interrupt_cancellable(), error);
+	if (!lock)
+		return NP_EXIT_FAILED;
+	if (options->destroy)
+		return np_destroy_lab(context, options, saved, error);
+	apply a = {.context = context, .options = options, .saved = saved};
+	return apply_all(&a, error);
+}
+
+static int apply_lab(np_options *options, const np_saved *saved, GError **error)
 {
 	g_auto(np_context) context = {0};
-	g_autoptr(GError) error = NULL;
 	int code = np_context_load(&context, options);
 	if (code != NP_EXIT_OK)
 		return code;
 	np_interrupt_cancellable();
-	if (!np_context_resolve(&context, &error) || !np_context_connect(&context, options, &error)) {
-		np_complain(options, error);
-		return np_exit_code(error);
-	}
-	g_autoptr(np_lock) lock =
-		np_lock_acquire(context.session, context.lab->name, options->lock_timeout_ms, np_interrupt_cancellable(), &error);
-	if (lock) {
-		apply a = {.context = &context, .options = options};
-		code = apply_all(&a, &error);
-	}
-	g_clear_pointer(&lock, np_lock_release);
+	if (!np_context_resolve(&context, error) || !np_context_connect(&context, options, error))
+		return NP_EXIT_FAILED;
+	return apply_locked(&context, options, saved, error);
+}
+
+int np_cmd_apply(const np_command *command G_GNUC_UNUSED, np_options *options)
+{
+	g_autoptr(GError) error = NULL;
+	const char *file = options->file ? options->file : options->rest ? options->rest[0] : NULL;
+	g_autoptr(np_saved) saved = file ? np_saved_read(file, &error) : NULL;
+	int code = NP_EXIT_FAILED;
+	if (!error && (!saved || np_saved_apply_options(saved, options, &error)))
+		code = apply_lab(options, saved, &error);
 	if (!error)
 		return code;
 	np_complain(options, error);

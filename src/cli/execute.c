@@ -2,9 +2,9 @@
 #include "cli/cli.h"
 #include "plan/order.h"
 
-int np_execute(np_context *context, const np_options *options, const np_plan *plan, bool teardown)
+int np_execute(np_context *context, const np_options *options, const np_plan *plan)
 {
-	g_autoptr(GPtrArray) steps = np_order_make(context->lab, context->world, plan, teardown);
+	g_autoptr(GPtrArray) steps = np_order_make(context->lab, context->world, plan);
 	g_autoptr(np_progress) progress = np_progress_new(options, steps->len);
 	np_run_options how = {
 		.parallelism = options->jobs,
@@ -24,4 +24,34 @@ int np_execute(np_context *context, const np_options *options, const np_plan *pl
 	if (result.cancelled)
 		return NP_EXIT_INTERRUPTED;
 	return result.failed ? NP_EXIT_FAILED : NP_EXIT_OK;
+}
+
+np_plan_options np_options_plan(const np_options *options)
+{
+	return (np_plan_options){
+		.targets = (const char *const *)options->targets,
+		.replace = (const char *const *)options->replace,
+		.destroy = options->destroy,
+		.refresh_only = options->refresh_only,
+	};
+}
+
+unsigned np_render_flags(FILE *stream, const np_options *options)
+{
+	return (np_colour(stream, options) ? NP_RENDER_COLOUR : 0) | (options->verbose ? NP_RENDER_ALL : 0);
+}
+
+void np_show_plan(const np_plan *plan, const np_options *options)
+{
+	if (options->json) {
+		g_autofree char *json = np_plan_json(plan, false);
+		printf("{\"type\":\"plan\",\"plan\":%s}\n", json);
+		fflush(stdout);
+		return;
+	}
+	FILE *stream = plan->problems->len ? stderr : stdout;
+	g_autofree char *text = np_plan_render(plan, np_render_flags(stream, options));
+	if (!options->quiet || plan->problems->len)
+		fputs(text, stream);
+	fflush(stream);
 }

@@ -26,6 +26,11 @@ static const option options_table[] = {
 	{"resources", 0, G_OPTION_ARG_NONE, AT(resources), NULL, "show memory, vCPUs and disk of each level in a table", false},
 	{"diagnostics", 0, G_OPTION_ARG_NONE, AT(diagnostics), NULL, "explain all codes of diagnostics instead (Markdown)", false},
 	{"man", 0, G_OPTION_ARG_NONE, AT(man), NULL, "write the field reference of nestplan-lab(5) instead (roff)", false},
+	{"target", 0, G_OPTION_ARG_STRING_ARRAY, AT(targets), "ADDR", "only this node or network (or a glob), what it needs and what is inside; may be repeated", false},
+	{"replace", 0, G_OPTION_ARG_STRING_ARRAY, AT(replace), "ADDR", "recreate this node although nothing asks for it; may be repeated", false},
+	{"destroy", 0, G_OPTION_ARG_NONE, AT(destroy), NULL, "plan to remove everything, or the targets", false},
+	{"refresh-only", 0, G_OPTION_ARG_NONE, AT(refresh_only), NULL, "show what moved outside nestplan; apply keeps it as the new record, and changes nothing else", false},
+	{"out", 0, G_OPTION_ARG_FILENAME, AT(out), "FILE", "save the plan; 'nestplan apply FILE' does it", false},
 	{"auto-approve", 'y', G_OPTION_ARG_NONE, AT(yes), NULL, "do not ask", false},
 	{"parallelism", 0, G_OPTION_ARG_STRING, AT(parallelism), "N", "steps done at once (default: 10)", false},
 	{"lock-timeout", 0, G_OPTION_ARG_STRING, AT(lock_timeout), "DURATION", "how long to wait for another run (default: 0s)", false},
@@ -149,6 +154,10 @@ static int check(const np_command *command, np_options *ret)
 		return usage(command, "An argument is missing.");
 	if (count > command->max_args)
 		return usage(command, "There are too many arguments.");
+	if (ret->refresh_only && (ret->destroy || ret->replace))
+		return usage(command, "--refresh-only changes nothing, so it goes with neither --destroy nor --replace.");
+	if (ret->destroy && ret->replace)
+		return usage(command, "--destroy and --replace exclude each other.");
 	const char *why = NULL;
 	if (ret->lock_timeout && !np_duration_parse(ret->lock_timeout, &ret->lock_timeout_ms, &why))
 		return usage(command, "--lock-timeout takes a duration with a unit, such as 30s or 10m.");
@@ -197,6 +206,8 @@ void np_options_clear(np_options *options)
 	g_free(options->out);
 	g_strfreev(options->vars);
 	g_strfreev(options->var_files);
+	g_strfreev(options->targets);
+	g_strfreev(options->replace);
 	g_strfreev(options->rest);
 	g_strfreev(options->command);
 	*options = (np_options){0};

@@ -4,11 +4,13 @@
 
 #include "base/address.h"
 #include "base/diag.h"
+#include "base/units.h"
 
 typedef struct {
 	np_plan *plan;
 	const np_lab *lab;
 	const np_world *world;
+	const np_plan_options *options;
 	GPtrArray *emulated[2]; /* of const np_node*: those that `auto` lets fall back, at the host and deeper */
 } diff;
 
@@ -108,8 +110,28 @@ static void drop_if_same(np_plan *plan, np_change *change)
 		np_change_drop_last(plan);
 }
 
+/* What is said of the fields together. */
+static char *why_different(const np_change *change)
+{
+	static const char *const words[] = {
+		[NP_MOVED_UNKNOWN] = "it differs from lab.yaml",
+		[NP_MOVED_LAB] = "changed in lab.yaml",
+		[NP_MOVED_WORLD] = "changed outside nestplan",
+		[NP_MOVED_BOTH] = "changed in lab.yaml and outside nestplan",
+	};
+	return g_strdup(words[change->moved]);
+}
+
+static void sum_up(np_change *change)
+{
+	for (guint i = 0; i < change->fields->len; i++)
+		change->moved |= ((np_field_change *)g_ptr_array_index(change->fields, i))->moved;
+}
+
 static void diff_network(diff *d, const np_site *site, const np_network *network, const np_seen_site *seen, site_state state)
 {
+	if (!np_plan_has_in_scope(d->plan, network->address))
+		return;
 	np_seen_network *have = state == SITE_KNOWN ? np_seen_site_network(seen, network->base.name) : NULL;
 	if (!have && (clash(d, seen, "network", network->libvirt_name, network->address) ||
 	              (network->mode != NP_NET_BRIDGE && clash(d, seen, "device", network->device, network->address))))
@@ -123,8 +145,9 @@ static void diff_network(diff *d, const np_site *site, const np_network *network
 		return;
 	}
 	change->action = NP_ACTION_UPDATE;
-	np_diff_network_fields(change, network, have);
-	change->reason = g_strdup(change->start_only ? "it is not active" : "it differs from lab.yaml");
+	np_diff_network_fields(change, d->lab, network, have);
+	sum_up(change);
+	change->reason = change->start_only ? g_strdup("it is not active") : why_different(change);
 	drop_if_same(d->plan, change);
 }
 
@@ -134,28 +157,47 @@ static const char *wanted_image_id(const np_lab *lab, const np_node *node)
 	return image ? image->id : NULL;
 }
 
+/* Disks of an existing node: what cannot be done without losing data that nobody gave up. */
+static void check_disks(diff *d, const np_change *change)
+{
+	const np_node *node = change->node, *have = change->seen->node;
+	for (guint i = 0; change->action != NP_ACTION_REPLACE && have->disks && i < have->disks->len; i++) {
+		const np_disk *had = g_ptr_array_index(have->disks, i);
+		const np_disk *disk = np_map_find(node->disks, had->base.name);
+		if (disk && disk->size && disk->size < had->size) {
+			g_autofree char *from = np_size_format(had->size), *to = np_size_format(disk->size);
+			np_plan_problem(d->plan, "node '%s': disk '%s' cannot go from %s to %s: a disk never shrinks. Put the old size back, or "
+			                "recreate the node, which loses its disks: `--replace %s`.", node->address, disk->base.name, from,
+			                to, node->address);
+		} else if (!disk && node->protect) {
+			np_plan_problem(d->plan, "node '%s' is protected (protect: true) and would lose its disk '%s'.", node->address,
+			                had->base.name);
+		}
+	}
+}
+
 static void check_existing(diff *d, np_change *change)
 {
 	const np_node *node = change->node;
 	if (node->protect && change->action == NP_ACTION_REPLACE)
 		np_plan_problem(d->plan, "node '%s' is protected (protect: true) and would have to be recreated, which loses its disks.",
 		                node->address);
-	for (guint i = 0; i < change->fields->len; i++) {
-		const np_field_change *field = g_ptr_array_index(change->fields, i);
-		if (g_str_has_prefix(field->name, "disks.") && field->before && field->after && change->action != NP_ACTION_REPLACE)
-			np_plan_problem(d->plan, "node '%s': %s cannot go from %s to %s: the size of an existing disk cannot be "
-			                "changed by this version. Put the old size back, or destroy the node first.",
-			                node->address, field->name, field->before, field->after);
-	}
+	check_disks(d, change);
 }
 
-static const char *reason_to_change(const np_change *change, const np_seen_node *have)
+static bool is_named(const char *const *list, const char *address)
 {
-	if (change->action == NP_ACTION_REPLACE)
-		return "what differs is in its disks";
-	if (!change->start_only)
-		return "it differs from lab.yaml";
-	return have->power == NP_POWER_RUNNING ? "it has not been ready since it was started" : "it is not running";
+	return list && g_strv_contains(list, address);
+}
+
+static char *reason_to_change(const np_change *change, const np_seen_node *have, bool asked)
+{
+	if (asked)
+		return g_strdup("asked for by --replace");
+	if (change->start_only)
+		return g_strdup(have->power == NP_POWER_RUNNING ? "it has not been ready since it was started" : "it is not running");
+	g_autofree char *why = why_different(change);
+	return change->action == NP_ACTION_REPLACE ? g_strdup_printf("%s; what differs is in its disks", why) : g_steal_pointer(&why);
 }
 
 /* Returns how the inside of the node stands after the plan. */
@@ -176,17 +218,27 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 		return state == SITE_UNKNOWN ? SITE_UNKNOWN : SITE_NEW;
 	}
 	np_diff_node_fields(change, node, have, kvm, wanted_image_id(d->lab, node));
+	bool asked = is_named(d->options->replace, node->address);
+	if (asked) {
+		change->action = NP_ACTION_REPLACE;
+		change->impact = NP_IMPACT_RECREATE;
+		change->start_only = false;
+	}
+	sum_up(change);
 	check_existing(d, change);
-	change->reason = g_strdup(reason_to_change(change, have));
+	change->reason = reason_to_change(change, have, asked);
 	site_state inside = change->action == NP_ACTION_REPLACE                     ? SITE_NEW
 	                    : have->inside && have->inside->reachable               ? SITE_KNOWN
 	                                                                            : SITE_UNKNOWN;
-	drop_if_same(d->plan, change);
+	if (!asked)
+		drop_if_same(d->plan, change);
 	return inside;
 }
 
 static void diff_node(diff *d, const np_node *node, const np_seen_site *seen, site_state state)
 {
+	if (!np_plan_has_in_scope(d->plan, node->address)) /* nor is anything inside: that would need it */
+		return;
 	np_seen_node *have = state == SITE_KNOWN ? np_seen_site_node(seen, node->base.name) : NULL;
 	site_state inside = diff_node_itself(d, node, have, state, seen);
 	if (!np_node_is_site(node))
@@ -200,6 +252,8 @@ static void delete_node(np_plan *plan, const char *site, const np_seen_node *see
 {
 	if (seen->inside)
 		np_diff_delete_site(plan, seen->inside, reason);
+	if (!np_plan_has_in_scope(plan, seen->node->address))
+		return;
 	np_change *change = np_change_add(plan, NP_CHANGE_NODE, site, seen->node->address, NP_ACTION_DELETE);
 	change->seen = seen;
 	change->reason = g_strdup(reason);
@@ -207,6 +261,8 @@ static void delete_node(np_plan *plan, const char *site, const np_seen_node *see
 
 static void delete_network(np_plan *plan, const char *site, const np_seen_network *seen, const char *reason)
 {
+	if (!np_plan_has_in_scope(plan, seen->network->address))
+		return;
 	np_change *change = np_change_add(plan, NP_CHANGE_NETWORK, site, seen->network->address, NP_ACTION_DELETE);
 	change->seen_network = seen;
 	change->reason = g_strdup(reason);
@@ -244,7 +300,7 @@ static void diff_site(diff *d, const np_site *site, const np_seen_site *seen, si
 		delete_orphans(d, site, seen);
 }
 
-static bool uses_network(const np_node *node, const char *network)
+bool np_node_uses(const np_node *node, const char *network)
 {
 	for (guint i = 0; node->nics && i < node->nics->len; i++) {
 		const np_nic *nic = g_ptr_array_index(node->nics, i);
@@ -254,23 +310,26 @@ static bool uses_network(const np_node *node, const char *network)
 	return false;
 }
 
+static bool runs_on(const np_plan *plan, const np_seen_node *seen)
+{
+	const np_change *change = np_plan_find(plan, seen->node->address);
+	bool down = change && (change->action == NP_ACTION_REPLACE || change->action == NP_ACTION_DELETE ||
+	                       (change->action == NP_ACTION_UPDATE && change->impact == NP_IMPACT_RESTART));
+	return seen->power != NP_POWER_OFF && !down;
+}
+
 /* A network that is rebuilt cuts off the guests on it. */
-static void check_networks(diff *d)
+static void find_reattached(diff *d)
 {
 	for (guint i = 0; i < d->plan->changes->len; i++) {
-		const np_change *change = g_ptr_array_index(d->plan->changes, i);
+		np_change *change = g_ptr_array_index(d->plan->changes, i);
 		if (change->kind != NP_CHANGE_NETWORK || change->action != NP_ACTION_REPLACE)
 			continue;
 		const np_seen_site *site = np_world_site(d->world, change->site);
 		for (guint j = 0; site && j < site->nodes->len; j++) {
 			const np_seen_node *seen = g_ptr_array_index(site->nodes, j);
-			const np_change *other = np_plan_find(d->plan, seen->node->address);
-			if (seen->power == NP_POWER_OFF || !uses_network(seen->node, change->network->base.name) ||
-			    (other && (other->action == NP_ACTION_REPLACE || other->action == NP_ACTION_DELETE)))
-				continue;
-			np_plan_problem(d->plan, "network '%s' would be rebuilt under node '%s', which is running; this version "
-			                "cannot re-attach it. Destroy the node first, or put the network back.",
-			                change->address, seen->node->address);
+			if (runs_on(d->plan, seen) && np_node_uses(seen->node, change->network->base.name))
+				g_ptr_array_add(change->reattaches, g_strdup(seen->node->address));
 		}
 	}
 }
@@ -309,12 +368,12 @@ static void warn_of_depth(diff *d)
 	}
 }
 
-void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world)
+void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world, const np_plan_options *options)
 {
-	diff d = {plan, lab, world, {g_ptr_array_new(), g_ptr_array_new()}};
+	diff d = {plan, lab, world, options, {g_ptr_array_new(), g_ptr_array_new()}};
 	np_diff_nesting(plan, lab, world);
 	diff_site(&d, &lab->site, world->root, SITE_KNOWN);
-	check_networks(&d);
+	find_reattached(&d);
 	warn_of_emulation(&d, d.emulated[0], world->accel.reason);
 	warn_of_emulation(&d, d.emulated[1], "KVM does not work in their hypervisor");
 	warn_of_depth(&d);

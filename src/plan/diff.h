@@ -6,7 +6,8 @@
 np_change *np_change_add(np_plan *plan, np_change_kind kind, const char *site, const char *address, np_action action);
 /* Takes back the change that was added last. */
 void np_change_drop_last(np_plan *plan);
-void np_change_field(np_change *change, const char *name, const char *before, const char *after);
+/* Returns what was added, for its other members; borrowed. */
+np_field_change *np_change_field(np_change *change, const char *name, const char *before, const char *after);
 void np_plan_problem(np_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void np_plan_warning(np_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -16,12 +17,23 @@ void np_diff_nesting(np_plan *plan, const np_lab *lab, const np_world *world);
 /* A row when nestplan switched nesting on for this lab: it is needed no longer. */
 void np_diff_nesting_release(np_plan *plan, const np_world *world, const char *lab);
 
-void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world);
-/* Deletes all of a site: nodes inside first, then nodes, then networks. */
+/* Sets plan->scope to what the targets name; problems where an option names nothing. */
+void np_scope_make(np_plan *plan, const np_lab *lab, const np_world *world, const np_plan_options *options);
+bool np_plan_has_in_scope(const np_plan *plan, const char *address);
+
+void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world, const np_plan_options *options);
+/* What moved outside nestplan since it was last applied, as changes of the record alone. */
+void np_diff_refresh(np_plan *plan, const np_lab *lab, const np_world *world);
+/* Deletes all of a site that is in scope: nodes inside first, then nodes, then networks. */
 void np_diff_delete_site(np_plan *plan, const np_seen_site *site, const char *reason);
 
 /* Fields of a node that exists, wanted against observed; sets impact and action of the change. image: wanted id. */
 void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_node *have, bool kvm, const char *image_id);
-void np_diff_network_fields(np_change *change, const np_network *want, const np_seen_network *have);
+void np_diff_network_fields(np_change *change, const np_lab *lab, const np_network *want, const np_seen_network *have);
+/* What was last applied (field → value) against what is: before is the record, after is what is seen. live: NULL where it does not
+ * run. */
+void np_diff_record(np_change *change, GHashTable *applied, const GPtrArray *stored, const GPtrArray *live);
+/* Whether a node has a NIC on a network of its site, by the network's name. */
+bool np_node_uses(const np_node *node, const char *network);
 /* The CPU mode that `auto` stands for. */
 np_cpu_mode np_cpu_mode_effective(const np_node *node, bool kvm);

@@ -1,151 +1,227 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Field by field: what a node or network has against what it should have. Only declared things are compared; what libvirt
- * fills in is no difference. */
+/* Field by field: what a node or network has, stored and live, against what it should have. Only declared things are
+ * compared; what libvirt fills in is no difference. */
+#include <string.h>
+
 #include "plan/diff.h"
+#include "plan/rows.h"
 
-static int compare_features(gconstpointer a, gconstpointer b)
-{
-	const np_feature *const *x = a, *const *y = b;
-	return g_strcmp0((*x)->base.name, (*y)->base.name);
-}
+#define FEW_ROWS 32 /* as many are searched one by one */
 
-np_cpu_mode np_cpu_mode_effective(const np_node *node, bool kvm)
-{
-	bool own = node->cpu.mode == NP_CPU_AUTO || (node->cpu.mode == NP_CPU_HOST_PASSTHROUGH && !kvm);
-	if (!own)
-		return (np_cpu_mode)node->cpu.mode;
-	return kvm ? NP_CPU_HOST_PASSTHROUGH : NP_CPU_MAXIMUM; /* the emulator's counterpart */
-}
+/* Rows with a quick way to find one by its name. */
+typedef struct {
+	const GPtrArray *rows;
+	GHashTable *index; /* NULL: few */
+} table;
 
-/* "custom EPYC +svm": features that the lab names; vmx and svm are ours to set on every node, so they count only when named. */
-static char *cpu_text(np_cpu_mode mode, const np_cpu *cpu, const np_cpu *named)
+static table table_make(const GPtrArray *rows)
 {
-	GString *text = g_string_new(np_cpu_mode_names[mode]);
-	if (mode == NP_CPU_CUSTOM && cpu->model)
-		g_string_append_printf(text, " %s", cpu->model);
-	g_autoptr(GPtrArray) features = g_ptr_array_new();
-	for (guint i = 0; cpu->features && i < cpu->features->len; i++) {
-		np_feature *feature = g_ptr_array_index(cpu->features, i);
-		if (named->features && np_map_find(named->features, feature->base.name))
-			g_ptr_array_add(features, feature);
+	table t = {rows, NULL};
+	if (!rows || rows->len <= FEW_ROWS)
+		return t;
+	t.index = g_hash_table_new(g_str_hash, g_str_equal);
+	for (guint i = 0; i < rows->len; i++) {
+		np_record *row = g_ptr_array_index(rows, i);
+		g_hash_table_insert(t.index, row->name, row);
 	}
-	g_ptr_array_sort(features, compare_features);
-	for (guint i = 0; i < features->len; i++) {
-		const np_feature *feature = g_ptr_array_index(features, i);
-		g_string_append_printf(text, " %s=%s", feature->base.name, np_policy_names[feature->policy]);
-	}
-	return g_string_free(text, FALSE);
+	return t;
 }
 
-static void differ(np_change *change, const char *name, const char *before, const char *after, np_impact impact)
+static const char *table_get(const table *t, const char *name, bool *found)
 {
-	if (g_strcmp0(before, after) == 0)
+	if (!t->index)
+		return np_rows_get(t->rows, name, found);
+	const np_record *row = g_hash_table_lookup(t->index, name);
+	*found = row != NULL;
+	return row ? row->value : NULL;
+}
+
+/* Impact of one field. */
+typedef struct compared compared;
+typedef np_impact (*impact_fn)(const compared *c, const char *name, const char *want);
+
+struct compared {
+	np_change *change;
+	table want, stored, live;
+	GHashTable *applied;
+	impact_fn impact;
+	const np_node *node;       /* wanted; NULL: a network */
+	const np_seen_node *seen;
+};
+
+static bool same(const char *want, const char *have)
+{
+	return g_strcmp0(want, have) == 0 || g_strcmp0(want, NP_ROW_ANY) == 0;
+}
+
+/* What moved since the last apply: the lab file, the world, or both. */
+static np_moved moved(const compared *c, const char *name, const char *want, const char *have)
+{
+	if (!c->applied || g_str_has_prefix(name, "hosts."))
+		return NP_MOVED_UNKNOWN;
+	const char *applied = g_hash_table_lookup(c->applied, name);
+	unsigned lab = !same(want, applied) && !same(applied, want) ? NP_MOVED_LAB : 0;
+	unsigned world = !same(applied, have) ? NP_MOVED_WORLD : 0;
+	return (np_moved)(lab | world);
+}
+
+static void differ(compared *c, const char *name, const char *want, const char *have, const char *where)
+{
+	np_field_change *field = np_change_field(c->change, name, have, want);
+	field->where = where;
+	field->moved = moved(c, name, want, have);
+	field->impact = c->impact(c, name, want);
+	c->change->impact = MAX(c->change->impact, field->impact);
+}
+
+/* A name that the wanted rows have. */
+static void compare_wanted(compared *c, const np_record *row)
+{
+	bool stored, live;
+	const char *is_stored = table_get(&c->stored, row->name, &stored);
+	const char *is_live = table_get(&c->live, row->name, &live);
+	bool item = np_row_is_item(row->name) && !np_row_is_part(row->name);
+	bool off = stored ? !same(row->value, is_stored) : item;
+	bool off_live = live ? !same(row->value, is_live) : item && c->live.rows;
+	if (!off && !off_live)
 		return;
-	np_change_field(change, name, before, after);
-	change->impact = MAX(change->impact, impact);
+	const char *where = !off ? "live" : !off_live && c->live.rows && live ? "stored" : NULL;
+	differ(c, row->name, row->value, off_live ? is_live : is_stored, where);
 }
 
-static void diff_scalars(np_change *change, const np_kind *kind, gconstpointer want, gconstpointer have)
+/* Things that are there and should not be. */
+static void compare_extra(compared *c, const table *have, const table *before)
 {
-	for (unsigned i = 0; i < kind->n_fields; i++) {
-		const np_field *field = &kind->fields[i];
-		bool scalar = field->type < NP_FIELD_STRINGS;
-		bool decided = kind == &np_node_kind && field->offset == G_STRUCT_OFFSET(np_node, accel);
-		/* libvirt keeps no range for a bridge that is not its own. */
-		bool unseen = kind == &np_network_kind && field->type == NP_FIELD_CIDR &&
-		              ((const np_network *)want)->mode == NP_NET_BRIDGE;
-		if (!(field->flags & NP_FIELD_COMPARED) || !scalar || decided || unseen || !np_object_has(kind, have, field->name))
-			continue;
-		g_autofree char *before = np_field_format(field, have);
-		g_autofree char *after = np_field_format(field, want);
-		differ(change, field->name, before, after, field->impact);
+	for (guint i = 0; have->rows && i < have->rows->len; i++) {
+		const np_record *row = g_ptr_array_index(have->rows, i);
+		bool wanted, known = false;
+		(void)table_get(&c->want, row->name, &wanted);
+		if (before)
+			(void)table_get(before, row->name, &known);
+		if (!wanted && !known && np_row_is_item(row->name) && !np_row_is_part(row->name))
+			differ(c, row->name, NULL, row->value, before ? "live" : NULL);
 	}
 }
 
-static void diff_disks(np_change *change, const np_node *want, const np_node *have, const char *damaged)
+static void compare(compared *c)
 {
-	for (guint i = 0; want->disks && i < want->disks->len; i++) {
-		const np_disk *disk = g_ptr_array_index(want->disks, i);
-		const np_disk *other = have->disks ? np_map_find(have->disks, disk->base.name) : NULL;
-		g_autofree char *name = g_strdup_printf("disks.%s", disk->base.name);
-		const np_field *size = np_kind_field(&np_disk_kind, "size");
-		g_autofree char *after = disk->size ? np_field_format(size, disk) : g_strdup("the image's size");
-		if (g_strcmp0(damaged, disk->base.name) == 0) {
-			differ(change, name, "damaged: no qcow2 image", after, NP_IMPACT_RECREATE);
-			continue;
-		}
-		if (!other) {
-			differ(change, name, NULL, after, NP_IMPACT_RESTART);
-			continue;
-		}
-		g_autofree char *before = np_field_format(size, other);
-		if (disk->size && other->size) /* refused by the caller unless the node is rebuilt anyway: data would be lost */
-			differ(change, name, before, after, NP_IMPACT_RESTART);
-	}
-	for (guint i = 0; have->disks && i < have->disks->len; i++) {
-		const np_disk *disk = g_ptr_array_index(have->disks, i);
-		g_autofree char *name = g_strdup_printf("disks.%s", disk->base.name);
-		if (!want->disks || !np_map_find(want->disks, disk->base.name))
-			differ(change, name, "present", NULL, NP_IMPACT_RESTART);
-	}
+	for (guint i = 0; i < c->want.rows->len; i++)
+		compare_wanted(c, g_ptr_array_index(c->want.rows, i));
+	compare_extra(c, &c->stored, NULL);
+	compare_extra(c, &c->live, &c->stored);
+	g_clear_pointer(&c->want.index, g_hash_table_unref);
+	g_clear_pointer(&c->stored.index, g_hash_table_unref);
+	g_clear_pointer(&c->live.index, g_hash_table_unref);
 }
 
-static char *nic_text(const np_nic *nic)
+/* ── nodes ── */
+
+/* A value that the running node has already: only its stored definition is put right. */
+static bool is_live_already(const compared *c, const char *name, const char *want)
 {
-	g_autofree char *ip = nic->address ? np_ip_format(nic->address) : g_strdup("no address");
-	return g_strdup_printf("%s %s %s", nic->network, nic->mac, ip);
+	bool found;
+	const char *live = table_get(&c->live, name, &found);
+	return found && same(want, live);
 }
 
-/* Addresses are written into the disk before the first boot, so another address needs another disk. */
-static void diff_nics(np_change *change, const np_node *want, const np_node *have)
+static np_impact memory_impact(const compared *c)
 {
-	for (guint i = 0; want->nics && i < want->nics->len; i++) {
-		const np_nic *nic = g_ptr_array_index(want->nics, i);
-		const np_nic *other = have->nics ? np_map_find(have->nics, nic->base.name) : NULL;
-		g_autofree char *name = g_strdup_printf("nics.%s", nic->base.name);
-		g_autofree char *before = other ? nic_text(other) : NULL;
-		g_autofree char *after = nic_text(nic);
-		differ(change, name, before, after, NP_IMPACT_RECREATE);
+	return c->node->memory <= c->seen->memory_limit ? NP_IMPACT_LIVE : NP_IMPACT_RESTART;
+}
+
+/* Guests give a virtual CPU back when they like, if ever. */
+static np_impact vcpus_impact(const compared *c)
+{
+	bool grows = c->seen->live && c->node->vcpus >= c->seen->live->vcpus;
+	return grows && c->node->vcpus <= c->seen->vcpus_limit ? NP_IMPACT_LIVE : NP_IMPACT_RESTART;
+}
+
+static np_impact disk_impact(const compared *c, const char *name, const char *want)
+{
+	if (np_row_is_part(name))
+		return NP_IMPACT_RESTART;
+	const char *disk = name + strlen("disks.");
+	if (g_strcmp0(c->seen->damaged, disk) == 0)
+		return NP_IMPACT_RECREATE;
+	bool found;
+	(void)table_get(&c->stored, name, &found);
+	const np_node *from = want ? c->node : c->seen->node;
+	const np_disk *one = np_map_find(from->disks, disk);
+	bool pluggable = !one || one->bus != NP_BUS_SATA;
+	if (found && want) /* another size */
+		return NP_IMPACT_LIVE;
+	return pluggable && strcmp(disk, "root") != 0 ? NP_IMPACT_LIVE : NP_IMPACT_RESTART;
+}
+
+/* The address by which a node is reached is written into its disk before the first boot; the others can be changed from within. */
+static np_impact nic_impact(const compared *c, const char *name)
+{
+	const np_nic *wanted = np_node_access_nic(c->node), *had = np_node_access_nic(c->seen->node);
+	const char *nic = name + strlen("nics.");
+	bool access = (wanted && strcmp(wanted->base.name, nic) == 0) || (had && strcmp(had->base.name, nic) == 0);
+	return access ? NP_IMPACT_RECREATE : NP_IMPACT_LIVE;
+}
+
+static np_impact node_impact(const compared *c, const char *name, const char *want)
+{
+	static const char *const fixed[] = {"image", "inject", "hypervisor", NULL};
+	np_impact impact;
+	if (g_strv_contains(fixed, name))
+		return NP_IMPACT_RECREATE;
+	if (g_str_has_prefix(name, "disks."))
+		impact = disk_impact(c, name, want);
+	else if (g_str_has_prefix(name, "nics."))
+		impact = nic_impact(c, name);
+	else if (strcmp(name, "memory") == 0)
+		impact = memory_impact(c);
+	else if (strcmp(name, "vcpus") == 0)
+		impact = vcpus_impact(c);
+	else {
+		const np_field *field = np_kind_field(&np_node_kind, name);
+		impact = field ? field->impact : NP_IMPACT_RESTART;
 	}
-	for (guint i = 0; have->nics && i < have->nics->len; i++) {
-		const np_nic *nic = g_ptr_array_index(have->nics, i);
-		g_autofree char *name = g_strdup_printf("nics.%s", nic->base.name);
-		g_autofree char *before = nic_text(nic);
-		if (!want->nics || !np_map_find(want->nics, nic->base.name))
-			differ(change, name, before, NULL, NP_IMPACT_RECREATE);
-	}
+	bool runs = c->seen->power == NP_POWER_RUNNING || c->seen->power == NP_POWER_PAUSED;
+	if (impact == NP_IMPACT_RESTART && (!runs || is_live_already(c, name, want)))
+		return NP_IMPACT_LIVE;
+	return impact;
 }
 
-static char *short_id(const char *id)
+/* Fields that come in short forms: a hash is told apart by its beginning. */
+static void shorten(np_field_change *field)
 {
-	return g_strndup(id, 7 + 12); /* "sha256-" and enough to tell apart */
-}
-
-static void diff_identity(np_change *change, const char *name, const char *before, const char *after)
-{
-	if (!before || !after || g_str_equal(before, after))
+	static const char *const hashes[] = {"image", "inject", NULL};
+	if (!g_strv_contains(hashes, field->name))
 		return;
-	g_autofree char *was = short_id(before), *is = short_id(after);
-	differ(change, name, was, is, NP_IMPACT_RECREATE);
+	char **texts[] = {&field->before, &field->after};
+	for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+		char *whole = *texts[i];
+		*texts[i] = g_strndup(whole, strlen("sha256-") + 12);
+		g_free(whole);
+	}
+}
+
+static void note_damage(compared *c)
+{
+	if (!c->seen->damaged)
+		return;
+	g_autofree char *name = g_strdup_printf("disks.%s", c->seen->damaged);
+	bool found;
+	const char *want = table_get(&c->want, name, &found);
+	if (found)
+		differ(c, name, want, "damaged: no qcow2 image", NULL);
 }
 
 void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_node *have, bool kvm, const char *image_id)
 {
-	const np_node *node = have->node;
-	diff_scalars(change, &np_node_kind, want, node);
-	const char *accel = np_accel_names[kvm ? NP_ACCEL_KVM : NP_ACCEL_EMULATE];
-	differ(change, "accel", np_accel_names[node->accel], accel, NP_IMPACT_RESTART);
-	g_autofree char *before = cpu_text((np_cpu_mode)node->cpu.mode, &node->cpu, &want->cpu);
-	g_autofree char *after = cpu_text(np_cpu_mode_effective(want, kvm), &want->cpu, &want->cpu);
-	differ(change, "cpu", before, after, NP_IMPACT_RESTART);
-	diff_identity(change, "image", have->image_id, image_id);
-	diff_identity(change, "inject", have->inject_id, want->inject_id);
-	if (want->site.nodes->len)
-		differ(change, "images", have->share, want->site.share, NP_IMPACT_RESTART);
-	diff_disks(change, want, node, have->damaged);
-	diff_nics(change, want, node);
-	if (have->hypervisor != np_node_is_site(want))
-		differ(change, "hypervisor", have->hypervisor ? "yes" : "no", have->hypervisor ? "no" : "yes", NP_IMPACT_RECREATE);
+	g_autoptr(GPtrArray) wanted = np_rows_wanted_node(want, kvm, image_id);
+	g_autoptr(GPtrArray) stored = np_rows_stored_node(have, want);
+	g_autoptr(GPtrArray) live = np_rows_live_node(have);
+	compared c = {change,        table_make(wanted), table_make(stored), table_make(live),
+	              have->applied, node_impact,        want,               have};
+	note_damage(&c);
+	compare(&c);
+	for (guint i = 0; i < change->fields->len; i++)
+		shorten(g_ptr_array_index(change->fields, i));
 	change->action = change->impact == NP_IMPACT_RECREATE ? NP_ACTION_REPLACE : NP_ACTION_UPDATE;
 	if (have->power == NP_POWER_RUNNING && (have->ready || want->ready.wait == NP_WAIT_NONE))
 		return;
@@ -156,14 +232,80 @@ void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_n
 		np_change_field(change, "power", np_power_names[have->power], "running");
 }
 
-void np_diff_network_fields(np_change *change, const np_network *want, const np_seen_network *have)
+/* ── networks ── */
+
+static np_impact network_impact(const compared *c, const char *name, const char *want)
 {
-	diff_scalars(change, &np_network_kind, want, have->network);
+	const np_field *field = np_kind_field(&np_network_kind, name);
+	return !field || is_live_already(c, name, want) ? NP_IMPACT_LIVE : field->impact;
+}
+
+/* A network that is made anew gets all its hosts anew. */
+static void drop_hosts(np_change *change)
+{
+	for (guint i = change->fields->len; i-- > 0;)
+		if (g_str_has_prefix(((np_field_change *)g_ptr_array_index(change->fields, i))->name, "hosts."))
+			g_ptr_array_remove_index(change->fields, i);
+}
+
+void np_diff_network_fields(np_change *change, const np_lab *lab, const np_network *want, const np_seen_network *have)
+{
+	g_autoptr(GPtrArray) wanted = np_rows_wanted_network(lab, want, have->hosts != NULL);
+	g_autoptr(GPtrArray) stored = np_rows_stored_network(have, want);
+	g_autoptr(GPtrArray) live = np_rows_live_network(have, want);
+	compared c = {change,        table_make(wanted), table_make(stored), table_make(live),
+	              have->applied, network_impact,     NULL,               NULL};
+	compare(&c);
 	change->action = change->impact == NP_IMPACT_LIVE ? NP_ACTION_UPDATE : NP_ACTION_REPLACE;
+	if (change->action == NP_ACTION_REPLACE)
+		drop_hosts(change);
 	if (have->active)
 		return;
 	change->start_only = change->fields->len == 0;
 	if (change->start_only)
 		change->action = NP_ACTION_UPDATE;
 	np_change_field(change, "active", "no", "yes");
+}
+
+/* ── what was applied against what is ── */
+
+static np_impact no_impact(const compared *c G_GNUC_UNUSED, const char *name G_GNUC_UNUSED, const char *want G_GNUC_UNUSED)
+{
+	return NP_IMPACT_LIVE;
+}
+
+static gint compare_records(gconstpointer a, gconstpointer b)
+{
+	const np_record *const *x = a, *const *y = b;
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static GPtrArray *rows_of(GHashTable *applied)
+{
+	GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)np_record_free);
+	GHashTableIter iter;
+	gpointer name, value;
+	g_hash_table_iter_init(&iter, applied);
+	while (g_hash_table_iter_next(&iter, &name, &value))
+		g_ptr_array_add(rows, np_record_new(name, value));
+	g_ptr_array_sort(rows, compare_records);
+	return rows;
+}
+
+void np_diff_record(np_change *change, GHashTable *applied, const GPtrArray *stored, const GPtrArray *live)
+{
+	g_autoptr(GPtrArray) rows = rows_of(applied);
+	compared c = {.change = change,
+	              .want = table_make(rows),
+	              .stored = table_make(stored),
+	              .live = table_make(live),
+	              .applied = applied,
+	              .impact = no_impact};
+	compare(&c);
+	for (guint i = 0; i < change->fields->len; i++) {
+		np_field_change *field = g_ptr_array_index(change->fields, i);
+		char *recorded = field->after;
+		field->after = field->before;
+		field->before = recorded;
+	}
 }

@@ -42,10 +42,15 @@ static void add_change(JsonBuilder *json, const np_change *change)
 		add_text(json, "name", field->name);
 		add_text(json, "before", field->before);
 		add_text(json, "after", field->after);
+		add_text(json, "impact", np_impact_names[field->impact]);
+		add_text(json, "moved", np_moved_names[field->moved]);
+		add_text(json, "where", field->where);
 		json_builder_end_object(json);
 	}
 	json_builder_end_array(json);
 	add_strings(json, "takes_down", change->takes_down);
+	add_strings(json, "loses", change->loses);
+	add_strings(json, "reattaches", change->reattaches);
 	json_builder_end_object(json);
 }
 
@@ -72,6 +77,8 @@ char *np_plan_json(const np_plan *plan, bool pretty)
 	add_number(json, "change", plan->change);
 	add_number(json, "destroy", plan->destroy);
 	json_builder_end_object(json);
+	json_builder_set_member_name(json, "unchanged");
+	json_builder_add_int_value(json, plan->unchanged);
 	add_strings(json, "problems", plan->problems);
 	add_strings(json, "warnings", plan->warnings);
 	json_builder_end_object(json);

@@ -3,9 +3,9 @@
 
 #include "base/address.h"
 
-const char *const np_step_kind_names[] = {"nesting", "pool",  "image", "share", "network", "disks",  "create",         "redefine",
-                                          "start", "ready", "prove", "stop",    "delete", "delete network", "delete pool",
-                                          NULL};
+const char *const np_step_kind_names[] = {
+	"nesting", "pool",   "image", "share", "network", "re-attach", "disks",  "create",         "redefine", "update",
+	"start",   "ready",  "prove", "stop",  "delete",  "delete network", "record", "delete pool", NULL};
 
 typedef struct {
 	const np_lab *lab; /* NULL: destroy */
@@ -168,11 +168,24 @@ static void up_network(order *o, const np_site *site, const np_network *network)
 	np_change *change = change_of(o, network->address);
 	if (!change || change->deferred || change->action == NP_ACTION_DELETE)
 		return;
-	g_autofree char *label = g_strdup_printf("%s: create", network->address);
+	bool update = change->action == NP_ACTION_UPDATE;
+	g_autofree char *label = g_strdup_printf("%s: %s", network->address, !update ? "create" : change->start_only ? "start" : "update");
 	np_step *step = add(o, NP_STEP_NETWORK, site->address, network->address, label);
 	step->network = network;
 	need_key(o, step, NP_STEP_SITE, site->address);
 	need_key(o, step, NP_STEP_DELETE_NETWORK, network->address);
+}
+
+static void up_reattach(order *o, const np_site *site, const np_network *network)
+{
+	const np_change *change = change_of(o, network->address);
+	if (!change || change->deferred || !change->reattaches->len)
+		return;
+	g_autofree char *label = g_strdup_printf("%s: re-attach %u node%s", network->address, change->reattaches->len,
+	                                         change->reattaches->len == 1 ? "" : "s");
+	np_step *step = add(o, NP_STEP_REATTACH, site->address, network->address, label);
+	step->network = network;
+	need_key(o, step, NP_STEP_NETWORK, network->address);
 }
 
 static void up_image(order *o, const np_node *node)
@@ -255,6 +268,24 @@ static np_step *up_create(order *o, const np_node *node, const np_change *change
 	return step;
 }
 
+/* Whether the change is made under a running node. */
+static bool is_live(const np_change *change)
+{
+	return change && change->action == NP_ACTION_UPDATE && !change->start_only && change->impact == NP_IMPACT_LIVE && change->seen &&
+	       change->seen->power == NP_POWER_RUNNING;
+}
+
+static np_step *up_update(order *o, const np_node *node, const np_change *change)
+{
+	np_step *step = up_step(o, NP_STEP_UPDATE, node, change, "update");
+	for (guint i = 0; i < node->nics->len; i++) {
+		const np_network *network = np_nic_network(node, g_ptr_array_index(node->nics, i));
+		if (network)
+			need_key(o, step, NP_STEP_REATTACH, network->address);
+	}
+	return step;
+}
+
 static np_step *up_restart(order *o, const np_node *node, const np_change *change, const np_step *stop)
 {
 	np_step *redefine = NULL;
@@ -299,10 +330,13 @@ static void up_node(order *o, const np_node *node)
 	const np_seen_node *seen = np_world_node(o->world, node->address);
 	bool runs = seen && seen->power == NP_POWER_RUNNING;
 	bool waited_for = runs && ((change && change->start_only) || (seen->inside && !seen->inside->reachable));
-	np_step *begun = is_new(change)                                                   ? up_create(o, node, change)
+	bool live = is_live(change) && !stop;
+	np_step *begun = is_new(change)                                         ? up_create(o, node, change)
+	                 : live                                                 ? up_update(o, node, change)
 	                 : stop || (change && (!change->start_only || !runs)) ? up_restart(o, node, change, stop)
-	                                                                                  : NULL;
-	if (begun || waited_for) /* an apply may have been cut short while it waited */
+	                                                                        : NULL;
+	waited_for = waited_for || (live && !seen->ready && node->ready.wait != NP_WAIT_NONE);
+	if ((begun && !live) || waited_for) /* an apply may have been cut short while it waited */
 		up_ready(o, node, begun);
 	if (np_node_is_site(node))
 		up_site(o, &node->site);
@@ -336,6 +370,8 @@ static void up_site(order *o, const np_site *site)
 	up_disks(o, site);
 	for (guint i = 0; i < site->networks->len; i++)
 		up_network(o, site, g_ptr_array_index(site->networks, i));
+	for (guint i = 0; i < site->networks->len; i++)
+		up_reattach(o, site, g_ptr_array_index(site->networks, i));
 	for (guint i = 0; i < site->nodes->len; i++)
 		up_node(o, g_ptr_array_index(site->nodes, i));
 	up_window(o, site);
@@ -381,20 +417,40 @@ static void host_off(order *o)
 		need_all(o, add(o, NP_STEP_NESTING, "", "host.nesting", "host: switch nesting off again"));
 }
 
-GPtrArray *np_order_make(const np_lab *lab, const np_world *world, const np_plan *plan, bool teardown)
+static void record(order *o)
+{
+	for (guint i = 0; i < o->plan->changes->len; i++) {
+		const np_change *change = g_ptr_array_index(o->plan->changes, i);
+		g_autofree char *label = g_strdup_printf("%s: record", change->address);
+		np_step *step = add(o, NP_STEP_RECORD, change->site, change->address, label);
+		step->seen = change->seen;
+		step->seen_network = change->seen_network;
+		step->record = change->record;
+	}
+}
+
+static void change_all(order *o, bool teardown)
+{
+	host_on(o);
+	down_site(o, o->world->root, (fate){false, false});
+	if (!o->plan->destroys) {
+		up_site(o, &o->lab->site);
+		need_host(o);
+	}
+	host_off(o);
+	if (teardown)
+		teardown_pool(o);
+}
+
+GPtrArray *np_order_make(const np_lab *lab, const np_world *world, const np_plan *plan)
 {
 	order o = {.lab = lab, .world = world, .plan = plan};
 	o.steps = g_ptr_array_new_with_free_func(step_free);
 	o.by_key = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	host_on(&o);
-	down_site(&o, world->root, (fate){false, false});
-	if (!teardown) {
-		up_site(&o, &lab->site);
-		need_host(&o);
-	}
-	host_off(&o);
-	if (teardown)
-		teardown_pool(&o);
+	if (plan->refreshes)
+		record(&o);
+	else
+		change_all(&o, plan->destroys && !plan->scope);
 	g_hash_table_unref(o.by_key);
 	return o.steps;
 }

@@ -9,15 +9,18 @@ typedef enum {
 	NP_STEP_IMAGE,          /* host: an image into the images pool */
 	NP_STEP_SHARE,          /* host: the images of a hypervisor's children, as one volume */
 	NP_STEP_NETWORK,        /* define and start */
+	NP_STEP_REATTACH,       /* NICs of guests that ran on while their network was rebuilt */
 	NP_STEP_DISKS,          /* make and configure the new root disks of a site, locally */
 	NP_STEP_CREATE,         /* volumes and domain */
 	NP_STEP_REDEFINE,
+	NP_STEP_UPDATE,         /* a node that runs, without interruption */
 	NP_STEP_START,
 	NP_STEP_READY,          /* wait until it is what `ready` asks for */
 	NP_STEP_SITE,           /* hypervisor: its libvirtd answers, and the proof */
 	NP_STEP_STOP,
 	NP_STEP_DELETE,         /* domain and volumes */
 	NP_STEP_DELETE_NETWORK,
+	NP_STEP_RECORD,         /* what the mark keeps as last applied */
 	NP_STEP_DELETE_POOL,    /* the lab's pool, keys, and images that nobody uses: full destroy only */
 } np_step_kind;
 extern const char *const np_step_kind_names[];
@@ -39,8 +42,9 @@ typedef struct {
 	const np_image *image;
 	const np_seen_node *seen;
 	const np_seen_network *seen_network;
+	const GPtrArray *record; /* RECORD: of np_record*, borrowed from the plan */
 	GPtrArray *nodes;     /* DISKS: of const np_node*, borrowed; else NULL */
 } np_step;
 
-/* Steps for a plan, in an order that could be executed one by one. teardown: nothing of the lab is to be left. */
-GPtrArray *np_order_make(const np_lab *lab, const np_world *world, const np_plan *plan, bool teardown);
+/* Steps for a plan, in an order that could be executed one by one. A plan that destroys everything leaves no storage and no keys. */
+GPtrArray *np_order_make(const np_lab *lab, const np_world *world, const np_plan *plan);

@@ -2,11 +2,13 @@
 #include "plan/plan.h"
 
 #include "base/address.h"
+#include "base/units.h"
 #include "plan/diff.h"
 
 const char *const np_action_names[] = {"no-op", "create", "update", "replace", "delete", NULL};
 const char *const np_action_signs[] = {" ", "+", "~", "-/+", "-", NULL};
 const char *const np_impact_names[] = {"live", "restart", "recreate", NULL};
+const char *const np_moved_names[] = {NULL, "lab", "world", "both"};
 const char *const np_change_kind_names[] = {"network", "node", "host", NULL};
 
 static void field_change_free(gpointer data)
@@ -26,6 +28,9 @@ static void change_free(gpointer data)
 	g_free(change->reason);
 	g_ptr_array_unref(change->fields);
 	g_ptr_array_unref(change->takes_down);
+	g_ptr_array_unref(change->loses);
+	g_ptr_array_unref(change->reattaches);
+	g_clear_pointer(&change->record, g_ptr_array_unref);
 	g_free(change);
 }
 
@@ -50,6 +55,7 @@ void np_plan_free(np_plan *plan)
 	g_ptr_array_unref(plan->problems);
 	g_ptr_array_unref(plan->warnings);
 	g_free(plan->accel_reason);
+	g_clear_pointer(&plan->scope, g_hash_table_unref);
 	g_free(plan);
 }
 
@@ -64,6 +70,8 @@ np_change *np_change_add(np_plan *plan, np_change_kind kind, const char *site, c
 	change->impact = action == NP_ACTION_REPLACE || action == NP_ACTION_DELETE ? NP_IMPACT_RECREATE : NP_IMPACT_LIVE;
 	change->fields = g_ptr_array_new_with_free_func(field_change_free);
 	change->takes_down = g_ptr_array_new_with_free_func(g_free);
+	change->loses = g_ptr_array_new_with_free_func(g_free);
+	change->reattaches = g_ptr_array_new_with_free_func(g_free);
 	g_ptr_array_add(plan->changes, change);
 	g_hash_table_insert(plan->index, change->address, change);
 	return change;
@@ -76,13 +84,14 @@ void np_change_drop_last(np_plan *plan)
 	g_ptr_array_remove_index(plan->changes, plan->changes->len - 1);
 }
 
-void np_change_field(np_change *change, const char *name, const char *before, const char *after)
+np_field_change *np_change_field(np_change *change, const char *name, const char *before, const char *after)
 {
 	np_field_change *field = g_new0(np_field_change, 1);
 	field->name = g_strdup(name);
 	field->before = g_strdup(before);
 	field->after = g_strdup(after);
 	g_ptr_array_add(change->fields, field);
+	return field;
 }
 
 void np_plan_problem(np_plan *plan, const char *format, ...)
@@ -127,11 +136,51 @@ static void find_takes_down(np_change *change)
 		add_running(change, change->seen);
 }
 
-static void finish(np_plan *plan)
+static void add_loss(np_change *change, const np_disk *disk)
+{
+	g_autofree char *size = disk->size ? np_size_format(disk->size) : NULL;
+	g_ptr_array_add(change->loses, size ? g_strdup_printf("%s (%s)", disk->base.name, size) : g_strdup(disk->base.name));
+}
+
+static void find_loses(np_change *change)
+{
+	bool all = change->action == NP_ACTION_REPLACE || change->action == NP_ACTION_DELETE;
+	const np_node *had = change->seen ? change->seen->node : NULL;
+	for (guint i = 0; had && had->disks && i < had->disks->len; i++) {
+		const np_disk *disk = g_ptr_array_index(had->disks, i);
+		bool gone = change->action == NP_ACTION_UPDATE && !change->start_only && !change->recorded &&
+		            !np_map_find(change->node->disks, disk->base.name);
+		if (all || gone)
+			add_loss(change, disk);
+	}
+}
+
+static void count_one(np_plan *plan, const char *address)
+{
+	plan->unchanged += np_plan_has_in_scope(plan, address) && !np_plan_find(plan, address);
+}
+
+static void count_node(np_node *node, gpointer data)
+{
+	np_plan *plan = data;
+	count_one(plan, node->address);
+	for (guint i = 0; i < node->site.networks->len; i++)
+		count_one(plan, ((np_network *)g_ptr_array_index(node->site.networks, i))->address);
+}
+
+static void count_unchanged(np_plan *plan, const np_lab *lab)
+{
+	np_lab_foreach_node(&lab->site, count_node, plan);
+	for (guint i = 0; i < lab->site.networks->len; i++)
+		count_one(plan, ((np_network *)g_ptr_array_index(lab->site.networks, i))->address);
+}
+
+static void count(np_plan *plan)
 {
 	for (guint i = 0; i < plan->changes->len; i++) {
 		np_change *change = g_ptr_array_index(plan->changes, i);
 		find_takes_down(change);
+		find_loses(change);
 		plan->deferred += change->deferred;
 		if (change->deferred)
 			continue;
@@ -139,15 +188,6 @@ static void finish(np_plan *plan)
 		plan->destroy += change->action == NP_ACTION_DELETE || change->action == NP_ACTION_REPLACE;
 		plan->change += change->action == NP_ACTION_UPDATE;
 	}
-}
-
-np_plan *np_plan_make(const np_lab *lab, const np_world *world)
-{
-	np_plan *plan = plan_new(lab->name);
-	plan->accel_reason = g_strdup(world->accel.reason);
-	np_diff_lab(plan, lab, world);
-	finish(plan);
-	return plan;
 }
 
 static void check_protected(np_plan *plan, const np_lab *lab)
@@ -161,12 +201,47 @@ static void check_protected(np_plan *plan, const np_lab *lab)
 	}
 }
 
-np_plan *np_plan_destroy(const np_lab *lab, const np_world *world)
+/* A network stays as long as a node that stays is on it. */
+static void check_still_used(np_plan *plan, const np_world *world)
 {
-	np_plan *plan = plan_new(world->lab);
+	for (guint i = 0; i < plan->changes->len; i++) {
+		const np_change *change = g_ptr_array_index(plan->changes, i);
+		const np_seen_site *site = change->seen_network ? np_world_site(world, change->site) : NULL;
+		for (guint j = 0; site && j < site->nodes->len; j++) {
+			const np_node *node = ((np_seen_node *)g_ptr_array_index(site->nodes, j))->node;
+			if (!np_plan_find(plan, node->address) && np_node_uses(node, change->seen_network->network->base.name))
+				np_plan_problem(plan, "network '%s' cannot be destroyed while node '%s' is on it; add `--target %s`.",
+				                change->address, node->address, node->address);
+		}
+	}
+}
+
+static void destroy(np_plan *plan, const np_lab *lab, const np_world *world)
+{
+	plan->destroys = true;
 	np_diff_delete_site(plan, world->root, "destroy was asked for");
-	np_diff_nesting_release(plan, world, world->lab);
+	if (plan->scope)
+		check_still_used(plan, world);
+	else
+		np_diff_nesting_release(plan, world, world->lab);
 	check_protected(plan, lab);
-	finish(plan);
+}
+
+np_plan *np_plan_make(const np_lab *lab, const np_world *world, const np_plan_options *options)
+{
+	static const np_plan_options everything;
+	options = options ? options : &everything;
+	np_plan *plan = plan_new(world->lab);
+	plan->accel_reason = g_strdup(world->accel.reason);
+	np_scope_make(plan, lab, world, options);
+	if (options->destroy)
+		destroy(plan, lab, world);
+	else if (options->refresh_only)
+		np_diff_refresh(plan, lab, world);
+	else
+		np_diff_lab(plan, lab, world, options);
+	if (!options->destroy)
+		count_unchanged(plan, lab);
+	count(plan);
 	return plan;
 }

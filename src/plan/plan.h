@@ -14,8 +14,15 @@ extern const char *const np_impact_names[];  /* "live", "restart", "recreate" */
 typedef enum { NP_CHANGE_NETWORK, NP_CHANGE_NODE, NP_CHANGE_HOST } np_change_kind;
 extern const char *const np_change_kind_names[];
 
+/* Since the last apply (a set of bits). Unknown where nothing was recorded. */
+typedef enum { NP_MOVED_UNKNOWN = 0, NP_MOVED_LAB = 1, NP_MOVED_WORLD = 2, NP_MOVED_BOTH = 3 } np_moved;
+extern const char *const np_moved_names[]; /* NULL, "lab", "world", "both" */
+
 typedef struct {
 	char *name, *before, *after; /* before NULL: not there; after NULL: gone */
+	const char *where;           /* "live", "stored": only that definition differs; NULL: it does, whichever is looked at */
+	np_moved moved;
+	np_impact impact;
 } np_field_change;
 
 typedef struct {
@@ -26,6 +33,11 @@ typedef struct {
 	char *reason;          /* for people; never for decisions */
 	GPtrArray *fields;     /* of np_field_change* */
 	GPtrArray *takes_down; /* of char*: addresses of running nodes that go down with it, itself included */
+	GPtrArray *loses;      /* of char*: its disks whose data goes, "root (40GiB)" */
+	GPtrArray *reattaches; /* networks that are rebuilt: of char*, addresses of nodes that run on and get their NIC back */
+	np_moved moved;        /* of all its fields */
+	bool recorded;         /* only what the mark keeps as last applied is renewed, with `record` */
+	GPtrArray *record;     /* of np_record*; NULL: not recorded */
 	bool kvm;              /* nodes: the accelerator, decided */
 	bool deferred;         /* its hypervisor cannot be looked into now: what is to be done is known after that is up */
 	bool start_only;       /* the node only has to be started, or waited for */
@@ -46,22 +58,39 @@ typedef struct {
 	unsigned add, change, destroy, deferred;
 	char *accel_reason;  /* host's accelerator, in words */
 	bool nesting;        /* nodes of the host can be hypervisors with KVM, once this plan is done */
+	bool destroys;       /* nothing is created or kept up, only deleted */
+	bool refreshes;      /* only records are renewed */
+	GHashTable *scope;   /* set of addresses: the part that was asked for; NULL: everything */
+	unsigned unchanged;  /* nodes and networks of the lab that are as they should be */
 } np_plan;
+
+/* What is asked for beside the lab file. All NULL and false: everything. Borrowed. */
+typedef struct {
+	const char *const *targets; /* addresses or globs ("compute-*"): only these, what they need and what is inside; NULL: all */
+	const char *const *replace; /* addresses of nodes to recreate although nothing asks for it */
+	bool destroy;               /* delete instead */
+	bool refresh_only;          /* show what moved outside nestplan, and record it; nothing else */
+} np_plan_options;
 
 void np_plan_free(np_plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_plan, np_plan_free)
 
-/* lab and world must outlive the plan. */
-np_plan *np_plan_make(const np_lab *lab, const np_world *world);
-/* Everything of the lab that the world has is deleted, children first. The lab file says what is protected. */
-np_plan *np_plan_destroy(const np_lab *lab, const np_world *world);
+/* lab and world must outlive the plan. options may be NULL. With destroy everything of the lab that the world has is deleted, children
+ * first; the lab file says what is protected. An address that names nothing is a problem of the plan. */
+np_plan *np_plan_make(const np_lab *lab, const np_world *world, const np_plan_options *options);
 bool np_plan_is_empty(const np_plan *plan);
 np_change *np_plan_find(const np_plan *plan, const char *address);
 
 /* Whether nodes of a site get KVM by `auto`, as far as is known now. nesting: what a node of the host can have that is not up. */
 bool np_site_gives_kvm(const np_world *world, const char *site, bool nesting);
 
-/* Text as the terminal shows it; caller frees. */
-char *np_plan_render(const np_plan *plan, bool colour);
+/* What is kept in a node's or network's mark as last applied: of np_record*, in order. kvm: the accelerator, decided. image: the
+ * wanted image's id, may be NULL. Caller unrefs. */
+GPtrArray *np_node_record(const np_node *node, bool kvm, const char *image);
+GPtrArray *np_network_record(const np_network *network);
+
+/* Text as the terminal shows it; caller frees. ALL: nothing is folded or left out. */
+enum { NP_RENDER_COLOUR = 1 << 0, NP_RENDER_ALL = 1 << 1 };
+char *np_plan_render(const np_plan *plan, unsigned flags);
 /* `{"format_version":"1.0",…}`, one line when !pretty; caller frees. */
 char *np_plan_json(const np_plan *plan, bool pretty);

@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plan as text. */
+/* The plan as text: level by level, alike changes of a count folded into one entry, for 80 columns. */
 #include <string.h>
 
 #include "base/address.h"
+#include "base/units.h"
 #include "plan/plan.h"
 
-#define VALUE_MAX 48
+#define VALUE_MAX  48
+#define WIDTH      80
+#define FOLD_MIN   5  /* as many alike become one entry */
+#define NAMES_MAX  12
+#define FIELDS_MAX 12
+
+/* Changes that read alike but for the numbers in their addresses. */
+typedef struct {
+	GPtrArray *changes; /* of const np_change*, borrowed */
+	unsigned level;
+} group;
+
+typedef struct {
+	const np_plan *plan;
+	GString *out;
+	bool colour, all;
+} renderer;
 
 static const char *action_colour(np_action action)
 {
@@ -30,88 +47,274 @@ static char *cut(const char *value)
 	return g_strdup_printf("%s…", head);
 }
 
-static char *created_node(const np_change *change)
+/* Words after `column` columns that are taken; further lines begin with `indent` blanks. */
+static void append_wrapped(GString *out, unsigned column, unsigned indent, const char *text)
 {
-	const np_node *node = change->node;
-	g_autofree char *memory = np_field_format(np_kind_field(&np_node_kind, "memory"), node);
-	const np_nic *nic = np_node_access_nic(node);
-	g_autofree char *ip = nic && nic->address ? np_ip_format(nic->address) : g_strdup("no address");
-	return g_strdup_printf("%s, %" G_GUINT64_FORMAT " vCPU%s, %s, %s, %s%s", node->image ? node->image : "no image", node->vcpus,
-	                       node->vcpus == 1 ? "" : "s", memory, change->kvm ? "kvm" : "emulated", ip,
-	                       np_node_is_site(node) ? ", hypervisor" : "");
+	g_auto(GStrv) words = g_strsplit(text, " ", -1);
+	for (char **word = words; *word; word++) {
+		unsigned width = (unsigned)g_utf8_strlen(*word, -1);
+		if (word != words && column + 1 + width > WIDTH) {
+			g_string_append_printf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		} else if (word != words) {
+			g_string_append_c(out, ' ');
+			column++;
+		}
+		g_string_append(out, *word);
+		column += width;
+	}
+	g_string_append_c(out, '\n');
 }
 
-static char *created_network(const np_change *change)
+/* "a, b, c and 97 more" */
+static char *names_text(const GPtrArray *names, bool all)
+{
+	GString *text = g_string_new(NULL);
+	guint shown = all ? names->len : MIN(names->len, NAMES_MAX);
+	for (guint i = 0; i < shown; i++)
+		g_string_append_printf(text, "%s%s", i ? ", " : "", (char *)g_ptr_array_index(names, i));
+	if (shown < names->len)
+		g_string_append_printf(text, " and %u more", names->len - shown);
+	return g_string_free(text, FALSE);
+}
+
+static char *created_node(const np_change *change, bool with_address)
+{
+	const np_node *node = change->node;
+	g_autofree char *memory = np_size_format(node->memory);
+	const np_nic *nic = np_node_access_nic(node);
+	g_autofree char *ip = nic && nic->address ? np_ip_format(nic->address) : g_strdup("no address");
+	return g_strdup_printf("(%s, %" G_GUINT64_FORMAT " vCPU%s, %s, %s%s%s%s)", node->image ? node->image : "no image", node->vcpus,
+	                       node->vcpus == 1 ? "" : "s", memory, change->kvm ? "kvm" : "emulated", with_address ? ", " : "",
+	                       with_address ? ip : "", np_node_is_site(node) ? ", hypervisor" : "");
+}
+
+static char *created_network(const np_change *change, bool with_address)
 {
 	const np_network *network = change->network;
 	const char *mode = np_net_mode_names[network->mode];
-	if (!np_cidr_is_set(network->cidr))
-		return g_strdup(mode);
+	if (!np_cidr_is_set(network->cidr) || !with_address)
+		return g_strdup_printf("(%s%s)", mode, network->dhcp && np_cidr_is_set(network->cidr) ? ", dhcp" : "");
 	g_autofree char *cidr = np_cidr_format(network->cidr);
-	return g_strdup_printf("%s, %s%s", cidr, mode, network->dhcp ? ", dhcp" : "");
+	return g_strdup_printf("(%s, %s%s)", cidr, mode, network->dhcp ? ", dhcp" : "");
 }
 
-static void render_fields(GString *out, const np_change *change, const char *indent)
+/* What stands behind the address. */
+static char *describe(const np_change *change, bool with_address)
 {
-	for (guint i = 0; i < change->fields->len; i++) {
-		const np_field_change *field = g_ptr_array_index(change->fields, i);
-		g_autofree char *before = cut(field->before), *after = cut(field->after);
-		g_string_append_printf(out, "%s      %-10s %s -> %s\n", indent, field->name, before, after);
+	if (change->action == NP_ACTION_CREATE && !change->deferred)
+		return change->kind == NP_CHANGE_NODE ? created_node(change, with_address) : created_network(change, with_address);
+	bool impact = change->action == NP_ACTION_UPDATE && !change->start_only && !change->recorded;
+	return g_strdup_printf("# %s%s%s", change->reason ? change->reason : "", impact ? "; impact: " : "",
+	                       impact ? np_impact_names[change->impact] : "");
+}
+
+static void append_field(GString *out, const np_change *change, const np_field_change *field)
+{
+	g_autofree char *before = cut(field->before), *after = cut(field->after);
+	bool mixed = change->moved == NP_MOVED_BOTH && (field->moved == NP_MOVED_LAB || field->moved == NP_MOVED_WORLD);
+	g_string_append_printf(out, "          %-10s %s%s%s%s -> %s%s\n", field->name, before, field->where ? " (" : "",
+	                       field->where ? field->where : "", field->where ? ")" : "", after,
+	                       !mixed ? "" : field->moved == NP_MOVED_LAB ? "  # lab.yaml" : "  # outside nestplan");
+}
+
+static void append_fields(renderer *r, const np_change *change)
+{
+	guint shown = r->all ? change->fields->len : MIN(change->fields->len, FIELDS_MAX);
+	for (guint i = 0; i < shown; i++)
+		append_field(r->out, change, g_ptr_array_index(change->fields, i));
+	if (shown < change->fields->len)
+		g_string_append_printf(r->out, "          and %u more fields\n", change->fields->len - shown);
+}
+
+static void append_names(renderer *r, const char *word, const GPtrArray *names)
+{
+	if (!names->len)
+		return;
+	g_autofree char *list = names_text(names, r->all);
+	g_autofree char *text = g_strdup_printf("%s: %s", word, list);
+	g_string_append(r->out, "          ");
+	append_wrapped(r->out, 10, 12, text);
+}
+
+/* Nodes that several changes take down, each once. */
+static GPtrArray *all_down(const group *g)
+{
+	GPtrArray *names = g_ptr_array_new();
+	g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+	for (guint i = 0; i < g->changes->len; i++) {
+		const np_change *change = g_ptr_array_index(g->changes, i);
+		for (guint k = 0; k < change->takes_down->len; k++)
+			if (g_hash_table_add(known, g_ptr_array_index(change->takes_down, k)))
+				g_ptr_array_add(names, g_ptr_array_index(change->takes_down, k));
+	}
+	return names;
+}
+
+static char *title(const group *g)
+{
+	const np_change *first = g_ptr_array_index(g->changes, 0), *last = g_ptr_array_index(g->changes, g->changes->len - 1);
+	if (first == last)
+		return g_strdup(first->address);
+	return g_strdup_printf("%s … %s (%u)", first->address, last->address, g->changes->len);
+}
+
+static void append_group(renderer *r, const group *g)
+{
+	const np_change *change = g_ptr_array_index(g->changes, 0);
+	g_autofree char *name = title(g), *text = describe(change, g->changes->len == 1);
+	const char *sign = change->deferred ? "?" : np_action_signs[change->action];
+	g_string_append_printf(r->out, "  %s%3s %s%s  ", r->colour ? action_colour(change->action) : "", sign, name,
+	                       r->colour ? "\033[0m" : "");
+	append_wrapped(r->out, 8 + (unsigned)g_utf8_strlen(name, -1), 10, text);
+	append_fields(r, change);
+	g_autoptr(GPtrArray) down = all_down(g);
+	if (change->action != NP_ACTION_DELETE)
+		append_names(r, "takes down", down);
+	if (change->action != NP_ACTION_DELETE && change->loses->len)
+		append_names(r, g->changes->len > 1 ? "each loses" : "loses", change->loses);
+	append_names(r, "re-attaches", change->reattaches);
+}
+
+/* ── grouping ── */
+
+/* "compute-#/guest-#" */
+static void append_shape(GString *key, const char *address)
+{
+	for (const char *c = address; *c; c++)
+		if (!g_ascii_isdigit(*c))
+			g_string_append_c(key, *c);
+		else if (c == address || !g_ascii_isdigit(c[-1]))
+			g_string_append_c(key, '#');
+}
+
+static char *group_key(const np_change *change)
+{
+	GString *key = g_string_new(NULL);
+	append_shape(key, change->address);
+	g_autofree char *text = describe(change, false);
+	g_string_append_printf(key, "|%d|%d|%s", change->action, change->deferred, text);
+	for (guint i = 0; i < change->fields->len; i++)
+		append_field(key, change, g_ptr_array_index(change->fields, i));
+	g_autofree char *loses = names_text(change->loses, true), *reattaches = names_text(change->reattaches, true);
+	g_string_append_printf(key, "|%s|%s", loses, reattaches);
+	return g_string_free(key, FALSE);
+}
+
+static void group_free(gpointer data)
+{
+	group *g = data;
+	g_ptr_array_unref(g->changes);
+	g_free(g);
+}
+
+static group *group_add(GPtrArray *groups, const np_change *change)
+{
+	group *g = g_new0(group, 1);
+	g->changes = g_ptr_array_new();
+	g->level = change->kind == NP_CHANGE_HOST ? 0 : change->level;
+	g_ptr_array_add(g->changes, (gpointer)change);
+	g_ptr_array_add(groups, g);
+	return g;
+}
+
+/* Alike changes, by key. */
+static GHashTable *gather(const renderer *r, GPtrArray *keys)
+{
+	GHashTable *alike = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, NULL);
+	for (guint i = 0; i < r->plan->changes->len; i++) {
+		char *key = group_key(g_ptr_array_index(r->plan->changes, i));
+		g_ptr_array_add(keys, key);
+		g_hash_table_insert(alike, key, GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(alike, key)) + 1));
+	}
+	return alike;
+}
+
+/* A group stands where its first change does; a few that are alike stay where they are. */
+static GPtrArray *make_groups(const renderer *r)
+{
+	GPtrArray *groups = g_ptr_array_new_with_free_func(group_free);
+	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GHashTable) alike = gather(r, keys);
+	g_autoptr(GHashTable) by_key = g_hash_table_new(g_str_hash, g_str_equal);
+	for (guint i = 0; i < r->plan->changes->len; i++) {
+		const np_change *change = g_ptr_array_index(r->plan->changes, i);
+		char *key = g_ptr_array_index(keys, i);
+		bool single = r->all || GPOINTER_TO_UINT(g_hash_table_lookup(alike, key)) < FOLD_MIN;
+		group *g = single ? NULL : g_hash_table_lookup(by_key, key);
+		if (g)
+			g_ptr_array_add(g->changes, (gpointer)change);
+		else
+			g_hash_table_insert(by_key, key, group_add(groups, change));
+	}
+	return groups;
+}
+
+static void append_level(renderer *r, const GPtrArray *groups, unsigned level)
+{
+	bool begun = false;
+	for (guint i = 0; i < groups->len; i++) {
+		const group *g = g_ptr_array_index(groups, i);
+		if (g->level != level)
+			continue;
+		if (!begun && level == 0)
+			g_string_append(r->out, "Host\n");
+		else if (!begun)
+			g_string_append_printf(r->out, "Level %u\n", level);
+		begun = true;
+		append_group(r, g);
 	}
 }
 
-static void render_takes_down(GString *out, const np_change *change, const char *indent)
+static void append_changes(renderer *r)
 {
-	if (change->takes_down->len == 0 || change->action == NP_ACTION_DELETE)
-		return;
-	g_string_append_printf(out, "%s      takes down: ", indent);
-	for (guint i = 0; i < change->takes_down->len; i++)
-		g_string_append_printf(out, "%s%s", i ? ", " : "", (char *)g_ptr_array_index(change->takes_down, i));
-	g_string_append_c(out, '\n');
+	g_autoptr(GPtrArray) groups = make_groups(r);
+	unsigned deepest = 0;
+	for (guint i = 0; i < groups->len; i++)
+		deepest = MAX(deepest, ((group *)g_ptr_array_index(groups, i))->level);
+	for (unsigned level = 0; level <= deepest; level++)
+		append_level(r, groups, level);
 }
 
-static void render_change(GString *out, const np_change *change, bool colour)
-{
-	g_autofree char *indent = g_strnfill((change->level - 1) * 2, ' ');
-	const char *sign = change->deferred ? "?" : np_action_signs[change->action];
-	g_autofree char *detail = NULL;
-	if (change->action == NP_ACTION_CREATE && !change->deferred)
-		detail = change->kind == NP_CHANGE_NODE ? created_node(change) : created_network(change);
-	g_string_append_printf(out, "%s  %s%3s %s%s", indent, colour ? action_colour(change->action) : "", sign, change->address,
-	                       colour ? "\033[0m" : "");
-	if (detail)
-		g_string_append_printf(out, "  (%s)", detail);
-	else if (change->reason)
-		g_string_append_printf(out, "  # %s%s%s", change->reason,
-		                       change->action == NP_ACTION_UPDATE && !change->start_only ? "; impact: " : "",
-		                       change->action == NP_ACTION_UPDATE && !change->start_only ? np_impact_names[change->impact] : "");
-	g_string_append_c(out, '\n');
-	render_fields(out, change, indent);
-	render_takes_down(out, change, indent);
-}
-
-static void render_list(GString *out, const GPtrArray *list, const char *word, const char *colour)
+static void append_list(renderer *r, const GPtrArray *list, const char *word, const char *colour)
 {
 	for (guint i = 0; i < list->len; i++)
-		g_string_append_printf(out, "%s%s:%s %s\n", colour ? colour : "", word, colour ? "\033[0m" : "",
+		g_string_append_printf(r->out, "%s%s:%s %s\n", r->colour ? colour : "", word, r->colour ? "\033[0m" : "",
 		                       (char *)g_ptr_array_index(list, i));
 }
 
-char *np_plan_render(const np_plan *plan, bool colour)
+static const char *nothing_to_do(const np_plan *plan)
 {
-	GString *out = g_string_new(NULL);
-	render_list(out, plan->problems, "error", colour ? "\033[31m" : NULL);
-	render_list(out, plan->warnings, "warning", colour ? "\033[33m" : NULL);
-	if (plan->problems->len)
-		return g_string_free(out, FALSE);
-	if (np_plan_is_empty(plan)) {
-		g_string_append(out, "No changes. The lab matches its file.\n");
-		return g_string_free(out, FALSE);
-	}
-	for (guint i = 0; i < plan->changes->len; i++)
-		render_change(out, g_ptr_array_index(plan->changes, i), colour);
+	if (plan->refreshes)
+		return "No changes. Nothing moved outside nestplan.\n";
+	return plan->scope ? "No changes. The targets match their file.\n" : "No changes. The lab matches its file.\n";
+}
+
+static void append_summary(renderer *r)
+{
+	const np_plan *plan = r->plan;
+	g_string_append_c(r->out, '\n');
 	if (plan->deferred)
-		g_string_append_printf(out, "\n%u of the above (?) known when the hypervisor that carries them is up.\n", plan->deferred);
-	g_string_append_printf(out, "\nPlan: %u to add, %u to change, %u to destroy.\n", plan->add, plan->change, plan->destroy);
-	return g_string_free(out, FALSE);
+		g_string_append_printf(r->out, "%u of the above (?) known when the hypervisor that carries them is up.\n", plan->deferred);
+	if (plan->unchanged)
+		g_string_append_printf(r->out, "%u unchanged, not listed.\n", plan->unchanged);
+	if (plan->scope)
+		g_string_append(r->out, "Only the targets, and what they need, were looked at (--target).\n");
+	g_string_append_printf(r->out, "Plan: %u to add, %u to change, %u to destroy.\n", plan->add, plan->change, plan->destroy);
+}
+
+char *np_plan_render(const np_plan *plan, unsigned flags)
+{
+	renderer r = {plan, g_string_new(NULL), flags & NP_RENDER_COLOUR, flags & NP_RENDER_ALL};
+	append_list(&r, plan->problems, "error", "\033[31m");
+	append_list(&r, plan->warnings, "warning", "\033[33m");
+	if (plan->problems->len)
+		return g_string_free(r.out, FALSE);
+	if (np_plan_is_empty(plan)) {
+		g_string_append(r.out, nothing_to_do(plan));
+		return g_string_free(r.out, FALSE);
+	}
+	append_changes(&r);
+	append_summary(&r);
+	return g_string_free(r.out, FALSE);
 }

@@ -37,7 +37,8 @@ static bool action_pool(np_runner *runner, const np_step *step, GError **error)
 static bool action_network(np_runner *runner, const np_step *step, GError **error)
 {
 	np_conn *conn = np_runner_conn(runner, step->site, error);
-	return conn && runner->drivers->hypervisor->network_ensure(conn, runner->lab, step->network, error);
+	g_autoptr(GPtrArray) record = np_network_record(step->network);
+	return conn && runner->drivers->hypervisor->network_ensure(conn, runner->lab, step->network, record, error);
 }
 
 static bool lacks_kvm(np_runner *runner, const char *site)
@@ -56,6 +57,7 @@ static bool define(np_runner *runner, np_conn *conn, const np_step *step, GError
 	if (!runner->drivers->hypervisor->facts(conn, &facts, error))
 		return false;
 	bool kvm = step->kvm && !lacks_kvm(runner, step->site);
+	g_autoptr(GPtrArray) record = np_node_record(node, kvm, image ? image->id : NULL);
 	np_domain_spec spec = {
 		.lab = runner->lab->name,
 		.node = node,
@@ -64,6 +66,7 @@ static bool define(np_runner *runner, np_conn *conn, const np_step *step, GError
 		.flag = kvm && facts.flag ? facts.flag : "svm",
 		.image_id = image ? image->id : NULL,
 		.share = node->site.nodes->len ? node->site.share : NULL,
+		.record = record,
 	};
 	return runner->drivers->hypervisor->domain_define(conn, &spec, error);
 }
@@ -183,6 +186,17 @@ static bool action_delete_network(np_runner *runner, const np_step *step, GError
 	                                                           step->seen_network->network->libvirt_name, error);
 }
 
+static bool action_record(np_runner *runner, const np_step *step, GError **error)
+{
+	const np_hypervisor_ops *ops = runner->drivers->hypervisor;
+	np_conn *conn = seen_conn(runner, step, error);
+	if (!conn)
+		return false;
+	const char *lab = runner->lab->name;
+	return step->seen ? ops->domain_record(conn, lab, step->seen->node->libvirt_name, step->record, error)
+	                  : ops->network_record(conn, lab, step->seen_network->network->libvirt_name, step->record, error);
+}
+
 static const action_fn actions[] = {
 	[NP_STEP_NESTING] = np_action_nesting,
 	[NP_STEP_POOL] = action_pool,
@@ -198,6 +212,7 @@ static const action_fn actions[] = {
 	[NP_STEP_STOP] = action_stop,
 	[NP_STEP_DELETE] = action_delete,
 	[NP_STEP_DELETE_NETWORK] = action_delete_network,
+	[NP_STEP_RECORD] = action_record,
 	[NP_STEP_DELETE_POOL] = np_action_delete_pool,
 };
 

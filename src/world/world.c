@@ -64,6 +64,28 @@ void np_kernel_facts_init(np_kernel_facts *facts)
 	facts->labs = g_ptr_array_new_with_free_func(g_free);
 }
 
+np_record *np_record_new(const char *name, const char *value)
+{
+	np_record *record = g_new0(np_record, 1);
+	record->name = g_strdup(name);
+	record->value = g_strdup(value);
+	return record;
+}
+
+void np_record_free(np_record *record)
+{
+	if (!record)
+		return;
+	g_free(record->name);
+	g_free(record->value);
+	g_free(record);
+}
+
+char *np_host_text(const char *name, const char *mac)
+{
+	return mac ? g_strdup_printf("%s %s", name ? name : "?", mac) : g_strdup(name ? name : "?");
+}
+
 np_seen_node *np_seen_node_new(void)
 {
 	np_seen_node *seen = g_new0(np_seen_node, 1);
@@ -76,6 +98,8 @@ void np_seen_node_free(np_seen_node *seen)
 	if (!seen)
 		return;
 	np_node_free(seen->node);
+	np_node_free(seen->live);
+	g_clear_pointer(&seen->applied, g_hash_table_unref);
 	g_free(seen->image_id);
 	g_free(seen->inject_id);
 	g_free(seen->want_accel);
@@ -89,6 +113,7 @@ np_seen_network *np_seen_network_new(void)
 {
 	np_seen_network *seen = g_new0(np_seen_network, 1);
 	seen->network = np_object_new(&np_network_kind, NULL);
+	seen->autostart = true;
 	return seen;
 }
 
@@ -97,6 +122,10 @@ void np_seen_network_free(np_seen_network *seen)
 	if (!seen)
 		return;
 	np_network_free(seen->network);
+	np_network_free(seen->live);
+	g_clear_pointer(&seen->hosts, g_hash_table_unref);
+	g_clear_pointer(&seen->live_hosts, g_hash_table_unref);
+	g_clear_pointer(&seen->applied, g_hash_table_unref);
 	g_free(seen);
 }
 

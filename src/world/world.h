@@ -116,8 +116,18 @@ char *np_proof_missing(const np_proof *proof);
 
 typedef struct np_seen_site np_seen_site;
 
+/* One field and its value as text: "memory", "2GiB". */
 typedef struct {
-	np_node *node;    /* address, uuid, name, memory, vcpus, accel (KVM or EMULATE), cpu, disks, nics as observed */
+	char *name, *value;
+} np_record;
+np_record *np_record_new(const char *name, const char *value);
+void np_record_free(np_record *record);
+
+typedef struct {
+	np_node *node;    /* address, uuid, name, memory, vcpus, accel (KVM or EMULATE), cpu, disks, nics as stored */
+	np_node *live;    /* memory, vcpus, accel, disks, nics as it runs; NULL: it does not run, or the hypervisor keeps one only */
+	guint64 memory_limit, vcpus_limit; /* how far they can be raised while it runs; bytes, number */
+	GHashTable *applied; /* field → value: what nestplan last applied; NULL: not recorded */
 	np_power power;
 	char *image_id, *inject_id; /* from the mark; may be NULL */
 	char *share;      /* volume with its children's images that is attached; NULL: none */
@@ -130,9 +140,15 @@ typedef struct {
 } np_seen_node;
 
 typedef struct {
-	np_network *network;
+	np_network *network; /* as stored */
+	np_network *live;    /* as it runs; NULL: it does not, or the hypervisor keeps one only */
+	GHashTable *hosts, *live_hosts; /* IP → what np_host_text says: whom the network's DNS and DHCP know; NULL: unknown */
+	GHashTable *applied; /* field → value: what nestplan last applied; NULL: not recorded */
 	bool active;
+	bool autostart;
 } np_seen_network;
+/* "compute-1", with DHCP "compute-1 52:54:00:…"; NULL stands for what is missing. Caller frees. */
+char *np_host_text(const char *name, const char *mac);
 
 struct np_seen_site {
 	char *address;       /* "" for the host */

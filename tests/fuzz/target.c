@@ -26,12 +26,12 @@ static void plan_make(np_lab *lab)
 	world->root->reachable = true;
 	world->root->facts.arch = g_strdup("x86_64");
 	np_accel_decide(&world->root->facts, &world->kernel, &world->accel);
-	g_autoptr(np_plan) plan = np_plan_make(lab, world);
-	g_autofree char *text = np_plan_render(plan, false), *json = np_plan_json(plan, false);
+	g_autoptr(np_plan) plan = np_plan_make(lab, world, NULL);
+	g_autofree char *text = np_plan_render(plan, 0), *json = np_plan_json(plan, false);
 	g_assert_nonnull(text);
 	g_assert_nonnull(json);
 	if (plan->problems->len == 0)
-		g_ptr_array_unref(np_order_make(lab, world, plan, false));
+		g_ptr_array_unref(np_order_make(lab, world, plan));
 }
 
 /* What is printed is a lab again, and prints as the same text; but for values that are not printed. */

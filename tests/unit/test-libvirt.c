@@ -126,7 +126,7 @@ static void test_network_xml(void)
 	g_autoptr(fixture) lab = fixture_lab("devstack");
 	static const char *const names[] = {"mgmt", "tunnel", "office"};
 	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-		g_autofree char *xml = np_network_xml(lab, np_map_find(lab->site.networks, names[i]));
+		g_autofree char *xml = np_network_xml(lab, np_map_find(lab->site.networks, names[i]), NULL);
 		g_autofree char *golden = g_strdup_printf("network-%s.xml", names[i]);
 		check_golden(golden, "network.rng", xml);
 	}
@@ -244,7 +244,7 @@ static void apply_lab(np_conn *conn, const np_lab *lab)
 {
 	g_autoptr(GError) error = NULL;
 	for (guint i = 0; i < lab->site.networks->len; i++) {
-		np_libvirt.network_ensure(conn, lab, g_ptr_array_index(lab->site.networks, i), &error);
+		np_libvirt.network_ensure(conn, lab, g_ptr_array_index(lab->site.networks, i), NULL, &error);
 		g_assert_no_error(error);
 	}
 	for (guint i = 0; i < lab->site.nodes->len; i++) {
@@ -328,7 +328,7 @@ static void test_network_update(void)
 	fixture_nic(node, "mgmt", NULL, "10.20.0.77");
 	np_network *mgmt = np_map_find(lab->site.networks, "mgmt");
 	g_autoptr(GError) error = NULL;
-	np_libvirt.network_ensure(conn, lab, mgmt, &error);
+	np_libvirt.network_ensure(conn, lab, mgmt, NULL, &error);
 	g_assert_no_error(error);
 	g_autoptr(np_seen_site) site = np_seen_site_new("");
 	g_assert_true(np_libvirt.observe(conn, "devstack", site, &error));

@@ -8,19 +8,26 @@
  *   @UNREACHABLE ADDRESS…   hypervisors that run and do not answer
  *   @NOKVM ADDRESS…   hypervisors whose proof failed
  *   @FOREIGN "domain NAME" …   one a line: names that somebody else has at the host
+ *   @APPLIED  a lab file: what was last applied, as the marks keep it (optional; "same": what exists)
+ *   @OUTSIDE ADDRESS WHERE FIELD VALUE, one a line: what somebody changed; WHERE is stored, live or both; FIELD memory, vcpus, nic or
+ *           disk, with VALUE - for gone
+ *   @LIMIT ADDRESS MEMORY VCPUS, one a line: how far a running node can be raised (default: no further)
  *   @WANT   a lab file (default: @HAVE)           @DESTROY instead of it: plan of destroy
+ *   @TARGET ADDRESS…   @REPLACE ADDRESS…   @REFRESH   @ALL (nothing folded)   @JSON (the plan as JSON instead of text)
  *   @EXAMPLE NAME   instead of it: examples/NAME/lab.yaml
  *   @EXPECT the plan's text, then the steps with what each needs
  * NP_TEST_REGENERATE=1 rewrites @EXPECT; read the difference. */
 #include <glib.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "lab/lab.h"
 #include "plan/order.h"
 
 typedef struct {
 	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *want, *expect;
-	bool destroy;
+	char *applied, *outside, *limit, *target, *replace;
+	bool destroy, refresh, all, json;
 } golden;
 
 static bool listed(const char *list, const char *word)
@@ -48,11 +55,21 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	              : g_str_equal(name, "UNREACHABLE") ? &g->unreachable
 	              : g_str_equal(name, "NOKVM")       ? &g->nokvm
 	              : g_str_equal(name, "FOREIGN")     ? &g->foreign
+	              : g_str_equal(name, "APPLIED")     ? &g->applied
+	              : g_str_equal(name, "OUTSIDE")     ? &g->outside
+	              : g_str_equal(name, "LIMIT")       ? &g->limit
+	              : g_str_equal(name, "TARGET")      ? &g->target
+	              : g_str_equal(name, "REPLACE")     ? &g->replace
 	              : g_str_equal(name, "WANT")        ? &g->want
 	              : g_str_equal(name, "EXPECT")      ? &g->expect
 	                                                 : NULL;
-	if (g_str_equal(name, "DESTROY"))
-		g->destroy = true;
+	bool *flag = g_str_equal(name, "DESTROY")   ? &g->destroy
+	             : g_str_equal(name, "REFRESH") ? &g->refresh
+	             : g_str_equal(name, "ALL")     ? &g->all
+	             : g_str_equal(name, "JSON")    ? &g->json
+	                                            : NULL;
+	if (flag)
+		*flag = true;
 	else if (g_str_equal(name, "EXAMPLE"))
 		g->want = example_text(rest);
 	else if (slot)
@@ -122,11 +139,9 @@ static void swap(GPtrArray **a, GPtrArray **b)
 	*b = kept;
 }
 
-/* What libvirt would show of a node that nestplan made from `node`. */
-static np_seen_node *as_seen(const np_lab *lab, np_node *node, bool kvm)
+/* What libvirt would show of a definition that nestplan made from `node`; takes its disks and NICs. */
+static void as_defined(np_node *copy, np_node *node, bool kvm)
 {
-	np_seen_node *seen = np_seen_node_new();
-	np_node *copy = seen->node;
 	copy->base.name = g_strdup(node->base.name);
 	copy->address = g_strdup(node->address);
 	copy->libvirt_name = g_strdup(node->libvirt_name);
@@ -137,24 +152,62 @@ static np_seen_node *as_seen(const np_lab *lab, np_node *node, bool kvm)
 	np_object_mark(&np_node_kind, &copy->base, "vcpus");
 	copy->accel = kvm ? NP_ACCEL_KVM : NP_ACCEL_EMULATE;
 	copy->cpu.mode = node->cpu.mode != NP_CPU_AUTO ? node->cpu.mode : kvm ? NP_CPU_HOST_PASSTHROUGH : NP_CPU_MAXIMUM;
+	g_free(copy->cpu.model);
 	copy->cpu.model = g_strdup(node->cpu.model);
-	const np_image *image = np_map_find(lab->images, node->image);
+	swap(&copy->disks, &node->disks);
+	swap(&copy->nics, &node->nics);
+}
+
+/* Labs of a test while it runs; parts of them move into the world. */
+static struct {
+	np_lab *stored, *live, *applied;
+} having;
+
+static np_seen_node *as_seen(np_node *node, bool kvm)
+{
+	np_seen_node *seen = np_seen_node_new();
+	const np_image *image = np_map_find(having.stored->images, node->image);
 	seen->image_id = g_strdup(image->id);
 	seen->inject_id = g_strdup(node->inject_id);
 	seen->share = g_strdup(node->site.share);
 	seen->hypervisor = np_node_is_site(node);
-	swap(&copy->disks, &node->disks);
-	swap(&copy->nics, &node->nics);
+	seen->memory_limit = node->memory;
+	seen->vcpus_limit = node->vcpus;
+	as_defined(seen->node, node, kvm);
 	return seen;
 }
 
-static void fill_node(np_seen_site *site, const np_lab *lab, np_node *node, const np_world *world, const golden *g)
+static GHashTable *as_applied(GPtrArray *record)
+{
+	GHashTable *applied = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	for (guint i = 0; i < record->len; i++) {
+		const np_record *row = g_ptr_array_index(record, i);
+		g_hash_table_insert(applied, g_strdup(row->name), g_strdup(row->value));
+	}
+	g_ptr_array_unref(record);
+	return applied;
+}
+
+static void fill_applied(np_seen_node *seen, const char *address, bool kvm)
+{
+	const np_node *was = having.applied ? np_lab_node(having.applied, address) : NULL;
+	const np_image *image = was ? np_map_find(having.applied->images, was->image) : NULL;
+	if (was)
+		seen->applied = as_applied(np_node_record(was, kvm, image->id));
+}
+
+static void fill_node(np_seen_site *site, np_node *node, const np_world *world, const golden *g)
 {
 	bool kvm = node->accel != NP_ACCEL_EMULATE && np_site_gives_kvm(world, site->address, world->accel.nested);
-	np_seen_node *seen = as_seen(lab, node, kvm);
+	np_seen_node *seen = as_seen(node, kvm);
 	seen->power = listed(g->off, node->address) ? NP_POWER_OFF : NP_POWER_RUNNING;
 	seen->ready = seen->power == NP_POWER_RUNNING && !listed(g->unready, node->address);
 	seen->damaged = listed(g->damaged, node->address) ? g_strdup("root") : NULL;
+	fill_applied(seen, node->address, kvm);
+	if (seen->power == NP_POWER_RUNNING) {
+		seen->live = np_object_new(&np_node_kind, NULL);
+		as_defined(seen->live, np_lab_node(having.live, node->address), kvm);
+	}
 	g_ptr_array_add(site->nodes, seen);
 	if (!seen->hypervisor)
 		return;
@@ -168,22 +221,100 @@ static void fill_node(np_seen_site *site, const np_lab *lab, np_node *node, cons
 	fill_site(seen->inside, &node->site, world, g);
 }
 
-static np_lab *having; /* what exists, while a test runs; its parts move into the world */
+static GHashTable *hosts_of(const np_site *site, const np_network *network)
+{
+	GHashTable *hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	for (guint i = 0; i < site->nodes->len; i++) {
+		const np_node *node = g_ptr_array_index(site->nodes, i);
+		for (guint k = 0; k < node->nics->len; k++) {
+			const np_nic *nic = g_ptr_array_index(node->nics, k);
+			if (nic->address && np_nic_network(node, nic) == network)
+				g_hash_table_insert(hosts, np_ip_format(nic->address),
+				                    np_host_text(node->base.name, network->dhcp ? nic->mac : NULL));
+		}
+	}
+	return hosts;
+}
+
+static void fill_network(np_seen_site *seen, const np_site *site, np_network *network)
+{
+	np_seen_network *known = np_seen_network_new();
+	known->active = true;
+	known->hosts = hosts_of(site, network);
+	np_network_free(known->network);
+	known->network = network; /* taken out of the lab */
+	known->network->base.set = ~(guint64)0;
+	const np_site *was = having.applied ? np_lab_site(having.applied, seen->address) : NULL;
+	const np_network *before = was ? np_map_find(was->networks, network->base.name) : NULL;
+	if (before)
+		known->applied = as_applied(np_network_record(before));
+	g_ptr_array_add(seen->networks, known);
+}
 
 static void fill_site(np_seen_site *seen, np_site *site, const np_world *world, const golden *g)
 {
-	for (guint i = 0; i < site->networks->len; i++) {
-		np_network *network = g_ptr_array_index(site->networks, i);
-		np_seen_network *known = np_seen_network_new();
-		known->active = true;
-		np_network_free(known->network);
-		known->network = network; /* taken out of the lab */
-		known->network->base.set = ~(guint64)0;
-		g_ptr_array_add(seen->networks, known);
-	}
-	g_ptr_array_set_size(site->networks, 0);
+	for (guint i = 0; i < site->networks->len; i++)
+		fill_network(seen, site, g_ptr_array_index(site->networks, i));
 	for (guint i = 0; i < site->nodes->len; i++)
-		fill_node(seen, having, g_ptr_array_index(site->nodes, i), world, g);
+		fill_node(seen, g_ptr_array_index(site->nodes, i), world, g);
+	g_ptr_array_set_size(site->networks, 0);
+}
+
+static guint64 size_of(const char *text)
+{
+	guint64 bytes;
+	const char *why;
+	g_assert_true(np_size_parse(text, &bytes, &why));
+	return bytes;
+}
+
+static void drop(GPtrArray *map, const char *name, const np_kind *kind)
+{
+	gpointer object = np_map_find(map, name);
+	g_assert_nonnull(object);
+	g_ptr_array_remove(map, object);
+	np_object_free(kind, object);
+}
+
+/* FIELD VALUE; "nic NAME-" and "disk NAME-" take one away. */
+static void change_outside(np_node *node, const char *field, const char *value)
+{
+	g_autofree char *name = g_strndup(value, strlen(value) - 1);
+	if (g_str_equal(field, "memory"))
+		node->memory = size_of(value);
+	else if (g_str_equal(field, "vcpus"))
+		node->vcpus = (guint64)atoi(value);
+	else if (g_str_equal(field, "nic"))
+		drop(node->nics, name, &np_nic_kind);
+	else if (g_str_equal(field, "disk"))
+		drop(node->disks, name, &np_disk_kind);
+	else
+		g_error("unknown field %s", field);
+}
+
+static void change_all_outside(const np_world *world, const golden *g)
+{
+	g_auto(GStrv) lines = g_strsplit(g->outside ? g->outside : "", "\n", -1);
+	for (char **line = lines; *line && **line; line++) {
+		g_auto(GStrv) words = g_strsplit(*line, " ", -1);
+		g_assert_cmpuint(g_strv_length(words), ==, 4);
+		np_seen_node *seen = np_world_node(world, words[0]);
+		if (!g_str_equal(words[1], "live"))
+			change_outside(seen->node, words[2], words[3]);
+		if (!g_str_equal(words[1], "stored"))
+			change_outside(seen->live, words[2], words[3]);
+	}
+}
+
+static void set_limits(const np_world *world, const golden *g)
+{
+	g_auto(GStrv) lines = g_strsplit(g->limit ? g->limit : "", "\n", -1);
+	for (char **line = lines; *line && **line; line++) {
+		g_auto(GStrv) words = g_strsplit(*line, " ", -1);
+		np_seen_node *seen = np_world_node(world, words[0]);
+		seen->memory_limit = size_of(words[1]);
+		seen->vcpus_limit = (guint64)atoi(words[2]);
+	}
 }
 
 static void add_source(np_world *world, const char *file, unsigned line, const char *value)
@@ -252,6 +383,21 @@ static void make_host(np_world *world, const char *words)
 	world->root->facts.nested = world->kernel.nested;
 }
 
+static np_lab *load_resolved(const char *text)
+{
+	np_lab *lab = load(text);
+	np_lab_foreach_node(&lab->site, set_inject, NULL);
+	return lab;
+}
+
+static void load_having(const golden *g)
+{
+	having.stored = load_resolved(g->have);
+	having.live = load_resolved(g->have);
+	if (g->applied)
+		having.applied = load_resolved(g_str_has_prefix(g->applied, "same") ? g->have : g->applied);
+}
+
 static np_world *make_world(const golden *g, const char *name)
 {
 	np_world *world = np_world_new(name);
@@ -263,9 +409,10 @@ static np_world *make_world(const golden *g, const char *name)
 		make_host(world, g->host);
 	np_accel_decide(&world->root->facts, world->has_kernel ? &world->kernel : NULL, &world->accel);
 	if (g->have) {
-		having = load(g->have);
-		np_lab_foreach_node(&having->site, set_inject, NULL);
-		fill_site(world->root, &having->site, world, g);
+		load_having(g);
+		fill_site(world->root, &having.stored->site, world, g);
+		change_all_outside(world, g);
+		set_limits(world, g);
 	}
 	g_auto(GStrv) foreign = g_strsplit(g->foreign ? g->foreign : "", "\n", -1);
 	for (char **line = foreign; *line; line++)
@@ -289,26 +436,39 @@ static char *render_steps(const GPtrArray *steps)
 	return g_string_free(out, FALSE);
 }
 
+static GStrv words_of(const char *list)
+{
+	return list ? g_strsplit(g_strchomp(g_strdelimit((char *)list, "\n", ' ')), " ", -1) : NULL;
+}
+
 static char *outcome(const golden *g)
 {
-	g_autoptr(np_lab) lab = load(g->want ? g->want : g->have);
-	np_lab_foreach_node(&lab->site, set_inject, NULL);
+	g_autoptr(np_lab) lab = load_resolved(g->want ? g->want : g->have);
 	g_autoptr(np_world) world = make_world(g, lab->name);
-	g_autoptr(np_plan) plan = g->destroy ? np_plan_destroy(lab, world) : np_plan_make(lab, world);
-	g_autofree char *text = np_plan_render(plan, false);
+	g_auto(GStrv) targets = words_of(g->target), replace = words_of(g->replace);
+	np_plan_options options = {(const char *const *)targets, (const char *const *)replace, g->destroy, g->refresh};
+	g_autoptr(np_plan) plan = np_plan_make(lab, world, &options);
+	if (g->json) {
+		g_autofree char *json = np_plan_json(plan, true);
+		return g_strconcat(json, "\n", NULL);
+	}
+	g_autofree char *text = np_plan_render(plan, g->all ? NP_RENDER_ALL : 0);
 	if (plan->problems->len || (np_plan_is_empty(plan) && !g->destroy))
 		return g_steal_pointer(&text);
-	g_autoptr(GPtrArray) steps = np_order_make(lab, world, plan, g->destroy);
+	g_autoptr(GPtrArray) steps = np_order_make(lab, world, plan);
 	g_autofree char *order = render_steps(steps);
 	return g_strconcat(text, order, NULL);
 }
 
 static void golden_clear(golden *g)
 {
-	char *texts[] = {g->host, g->have, g->off, g->unready, g->damaged, g->unreachable, g->nokvm, g->foreign, g->want, g->expect};
+	char *texts[] = {g->host, g->have,   g->off,    g->unready, g->damaged, g->unreachable, g->nokvm, g->foreign,
+	                 g->want, g->expect, g->applied, g->outside, g->limit,   g->target,      g->replace};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
-	g_clear_pointer(&having, np_lab_free);
+	g_clear_pointer(&having.stored, np_lab_free);
+	g_clear_pointer(&having.live, np_lab_free);
+	g_clear_pointer(&having.applied, np_lab_free);
 }
 
 static void test_golden(gconstpointer data)

@@ -133,7 +133,8 @@ static bool fake_upload(np_conn *conn, const char *pool, const char *name, const
 	return record(error, "upload %s %s %s", conn->uri, pool, name);
 }
 
-static bool fake_network(np_conn *conn, const np_lab *lab G_GNUC_UNUSED, const np_network *network, GError **error)
+static bool fake_network(np_conn *conn, const np_lab *lab G_GNUC_UNUSED, const np_network *network,
+                         const GPtrArray *applied G_GNUC_UNUSED, GError **error)
 {
 	return record(error, "network %s %s", conn->uri, network->libvirt_name);
 }
@@ -404,9 +405,10 @@ static np_run_result run(const char *accel, GCancellable *cancel, char **ret_fai
 	world->accel = (np_accel_answer){.kvm = !f.emulated, .nested = f.nested, .needs_switch = !f.nested, .flag = "svm",
 	                                 .reason = g_strdup("x"), .switch_commands = g_strdup("x")};
 	bool teardown = accel == NULL;
-	g_autoptr(np_plan) plan = teardown ? np_plan_destroy(lab, world) : np_plan_make(lab, world);
+	np_plan_options how = {.destroy = teardown};
+	g_autoptr(np_plan) plan = np_plan_make(lab, world, &how);
 	g_assert_cmpuint(plan->problems->len, ==, 0);
-	g_autoptr(GPtrArray) steps = np_order_make(lab, world, plan, teardown);
+	g_autoptr(GPtrArray) steps = np_order_make(lab, world, plan);
 	GString *failures = g_string_new(NULL);
 	np_run_options options = {.parallelism = 4, .event = note, .data = failures, .cancel = cancel};
 	np_run_result result;

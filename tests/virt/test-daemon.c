@@ -411,25 +411,25 @@ static void test_network(context *test, gconstpointer data)
 	g_autoptr(fixture) lab = small_lab();
 	np_network *network = np_map_find(lab->site.networks, "net");
 	g_autoptr(GError) error = NULL;
-	np_libvirt.network_ensure(test->conn, lab, network, &error);
+	np_libvirt.network_ensure(test->conn, lab, network, NULL, &error);
 	g_assert_no_error(error);
 	/* One more host while it runs. */
 	fixture_nic(fixture_node(lab, "late", 128 * MIB, 1), "net", NULL, "10.97.41.11");
-	np_libvirt.network_ensure(test->conn, lab, network, &error);
+	np_libvirt.network_ensure(test->conn, lab, network, NULL, &error);
 	g_assert_no_error(error);
 	g_autofree char *live =
 	        run_tool((const char *const[]){"virsh", "-c", URI, "net-dumpxml", NAME_PREFIX "net", NULL});
 	g_assert_nonnull(strstr(live, "ip='10.97.41.11'"));
 	/* And one less. */
 	np_node_free(g_ptr_array_steal_index(lab->site.nodes, 1));
-	np_libvirt.network_ensure(test->conn, lab, network, &error);
+	np_libvirt.network_ensure(test->conn, lab, network, NULL, &error);
 	g_assert_no_error(error);
 	g_autofree char *less =
 	        run_tool((const char *const[]){"virsh", "-c", URI, "net-dumpxml", NAME_PREFIX "net", NULL});
 	g_assert_null(strstr(less, "ip='10.97.41.11'"));
 	/* Another form: started anew. */
 	network->mtu = 1400;
-	np_libvirt.network_ensure(test->conn, lab, network, &error);
+	np_libvirt.network_ensure(test->conn, lab, network, NULL, &error);
 	g_assert_no_error(error);
 	g_autofree char *anew =
 	        run_tool((const char *const[]){"virsh", "-c", URI, "net-dumpxml", NAME_PREFIX "net", NULL});
@@ -455,7 +455,7 @@ static void test_clash(context *test, gconstpointer data)
 	g_assert_true(g_file_set_contents(xml, "<network><name>" NAME_PREFIX "net</name></network>", -1, NULL));
 	g_free(run_tool((const char *const[]){"virsh", "-c", URI, "net-define", xml, NULL}));
 	g_autoptr(GError) error = NULL;
-	bool ensured = np_libvirt.network_ensure(test->conn, lab, np_map_find(lab->site.networks, "net"), &error);
+	bool ensured = np_libvirt.network_ensure(test->conn, lab, np_map_find(lab->site.networks, "net"), NULL, &error);
 	bool deleted = np_libvirt.network_delete(test->conn, LAB, NAME_PREFIX "net", NULL);
 	g_autoptr(np_seen_site) site = np_seen_site_new("");
 	np_libvirt.observe(test->conn, LAB, site, NULL);
@@ -681,7 +681,7 @@ static void test_domain(context *test, gconstpointer data)
 	g_autoptr(GError) error = NULL;
 	fixture_disk(node, "root", NP_BUS_VIRTIO, NP_CACHE_UNSAFE);
 	upload_talker(test, "node.root.qcow2");
-	np_libvirt.network_ensure(test->conn, lab, np_map_find(lab->site.networks, "net"), &error);
+	np_libvirt.network_ensure(test->conn, lab, np_map_find(lab->site.networks, "net"), NULL, &error);
 	g_assert_no_error(error);
 	for (int i = 0; i < 2; i++) {
 		np_libvirt.domain_define(test->conn, &spec, &error);

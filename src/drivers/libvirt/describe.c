@@ -24,6 +24,16 @@ xmlDoc *np_domain_describe(virDomainPtr domain, GError **error)
 	return parse(virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE), "domain", name, error);
 }
 
+xmlDoc *np_domain_describe_live(virDomainPtr domain, GError **error)
+{
+	return parse(virDomainGetXMLDesc(domain, 0), "domain", virDomainGetName(domain), error);
+}
+
+xmlDoc *np_network_describe_live(virNetworkPtr network, GError **error)
+{
+	return parse(virNetworkGetXMLDesc(network, 0), "network", virNetworkGetName(network), error);
+}
+
 xmlDoc *np_network_describe(virNetworkPtr network, GError **error)
 {
 	const char *name = virNetworkGetName(network);

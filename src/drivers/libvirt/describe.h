@@ -7,6 +7,9 @@
 /* Inactive XML; NULL without an error when the object is gone meanwhile. */
 xmlDoc *np_domain_describe(virDomainPtr domain, GError **error);
 xmlDoc *np_network_describe(virNetworkPtr network, GError **error);
+/* The same of what runs. */
+xmlDoc *np_domain_describe_live(virDomainPtr domain, GError **error);
+xmlDoc *np_network_describe_live(virNetworkPtr network, GError **error);
 
 /* The domain or network of that name, when it carries the lab's mark. NULL without an error when it is missing;
  * NP_ERROR_CLASH when it is foreign. */

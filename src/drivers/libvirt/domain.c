@@ -105,11 +105,9 @@ bool np_domain_ready(np_conn *conn, const char *lab, const char *libvirt_name, G
 	return false;
 }
 
-bool np_domain_is_ready(virDomainPtr domain)
+bool np_domain_is_ready(xmlNode *live)
 {
-	char *text = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, READY_URI, VIR_DOMAIN_AFFECT_LIVE);
-	free(text);
-	return text != NULL;
+	return np_xml_has(live, "metadata/*[local-name()='ready' and namespace-uri()='" READY_URI "']");
 }
 
 bool np_domain_reset(np_conn *conn, const char *lab, const char *libvirt_name, GError **error)

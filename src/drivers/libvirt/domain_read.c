@@ -93,10 +93,21 @@ static void read_nics(xmlNode *root, const char *lab, np_node *node)
 	np_object_mark(&np_node_kind, &node->base, "nics");
 }
 
-static guint64 memory_unit(xmlNode *root)
+static guint64 memory_of(xmlNode *root, const char *element)
 {
-	g_autofree char *unit = np_xml_get(root, "memory/@unit");
-	return g_strcmp0(unit, "b") == 0 || g_strcmp0(unit, "bytes") == 0 ? 1 : 1024;
+	g_autofree char *attribute = g_strconcat(element, "/@unit", NULL);
+	g_autofree char *unit = np_xml_get(root, attribute);
+	bool bytes = g_strcmp0(unit, "b") == 0 || g_strcmp0(unit, "bytes") == 0;
+	return np_xml_get_uint(root, element) * (bytes ? 1 : 1024);
+}
+
+/* What the guest has now: the balloon, and virtual CPUs that are not plugged in, make it less than the most it could have. */
+static void read_size(xmlNode *root, np_node *node)
+{
+	node->memory = memory_of(root, np_xml_has(root, "currentMemory") ? "currentMemory" : "memory");
+	node->vcpus = np_xml_get_uint(root, np_xml_has(root, "vcpu/@current") ? "vcpu/@current" : "vcpu");
+	np_object_mark(&np_node_kind, &node->base, "memory");
+	np_object_mark(&np_node_kind, &node->base, "vcpus");
 }
 
 static void read_node(xmlNode *root, const np_mark *mark, np_node *node)
@@ -109,10 +120,9 @@ static void read_node(xmlNode *root, const np_mark *mark, np_node *node)
 	node->uuid = np_xml_get(root, "uuid");
 	node->address = g_strdup(mark->address);
 	node->level = np_address_level(mark->address);
-	node->memory = np_xml_get_uint(root, "memory") * memory_unit(root);
-	node->vcpus = np_xml_get_uint(root, "vcpu");
+	read_size(root, node);
 	node->accel = g_strcmp0(type, "kvm") == 0 ? NP_ACCEL_KVM : NP_ACCEL_EMULATE;
-	static const char *const observed[] = {"memory", "vcpus", "accel", "cpu"};
+	static const char *const observed[] = {"accel", "cpu"};
 	for (unsigned i = 0; i < G_N_ELEMENTS(observed); i++)
 		np_object_mark(&np_node_kind, &node->base, observed[i]);
 	read_cpu(root, &node->cpu);
@@ -120,7 +130,16 @@ static void read_node(xmlNode *root, const np_mark *mark, np_node *node)
 	read_nics(root, mark->lab, node);
 }
 
-np_seen_node *np_domain_read(xmlNode *root, const np_mark *mark)
+void np_domain_read_live(xmlNode *root, const np_mark *mark, np_seen_node *seen)
+{
+	seen->live = np_object_new(&np_node_kind, NULL);
+	read_node(root, mark, seen->live);
+	bool balloon = np_xml_has(root, "devices/memballoon[not(@model='none')]");
+	seen->memory_limit = balloon ? memory_of(root, "memory") : 0;
+	seen->vcpus_limit = np_xml_get_uint(root, "vcpu");
+}
+
+np_seen_node *np_domain_read(xmlNode *root, np_mark *mark)
 {
 	np_seen_node *seen = np_seen_node_new();
 	read_node(root, mark, seen->node);
@@ -128,6 +147,7 @@ np_seen_node *np_domain_read(xmlNode *root, const np_mark *mark)
 	seen->inject_id = g_strdup(mark->inject);
 	seen->want_accel = g_strdup(mark->accel);
 	seen->hypervisor = mark->site;
+	seen->applied = g_steal_pointer(&mark->applied);
 	seen->share = np_xml_get(root, "devices/disk[serial='" NP_SHARE_SERIAL "']/source/@volume");
 	if (mark->ip)
 		(void)np_ip_parse(mark->ip, &seen->ip);

@@ -23,6 +23,7 @@ static void write_mark(xmlNode *root, const np_domain_spec *spec)
 		np_xml_attr(element, "name", nic->base.name);
 		np_xml_attr(element, "address", address);
 	}
+	np_mark_record(mark, spec->record);
 }
 
 static void write_machine(xmlNode *root, const np_node *node)

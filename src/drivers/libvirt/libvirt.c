@@ -7,6 +7,7 @@
 #include "drivers/libvirt/network.h"
 #include "drivers/libvirt/observe.h"
 #include "drivers/libvirt/pool.h"
+#include "drivers/libvirt/record.h"
 #include "drivers/libvirt/secret.h"
 #include "drivers/libvirt/upload.h"
 #include "drivers/libvirt/volume.h"
@@ -35,6 +36,8 @@ const np_hypervisor_ops np_libvirt = {
 	.network_delete = np_network_delete,
 	.domain_define = np_domain_define,
 	.domain_start = np_domain_start,
+	.domain_record = np_domain_record,
+	.network_record = np_network_record_write,
 	.domain_ready = np_domain_ready,
 	.domain_reset = np_domain_reset,
 	.domain_stop = np_domain_stop,

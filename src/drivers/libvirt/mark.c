@@ -10,15 +10,49 @@ void np_mark_clear(np_mark *mark)
 	g_free(mark->accel);
 	g_free(mark->ip);
 	g_free(mark->nic);
+	g_clear_pointer(&mark->applied, g_hash_table_unref);
 	*mark = (np_mark){0};
+}
+
+xmlNode *np_mark_find(xmlNode *root)
+{
+	g_autoptr(GPtrArray) found = np_xml_find(root, "metadata/np:lab[@name and @address]");
+	return found->len ? g_ptr_array_index(found, 0) : NULL;
+}
+
+static GHashTable *read_record(xmlNode *mark)
+{
+	g_autoptr(GPtrArray) found = np_xml_find(mark, "np:field[@name]");
+	if (!found->len)
+		return NULL;
+	GHashTable *applied = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	for (guint i = 0; i < found->len; i++) {
+		xmlNode *field = g_ptr_array_index(found, i);
+		g_hash_table_insert(applied, np_xml_get(field, "@name"), np_xml_get(field, "@value"));
+	}
+	return applied;
+}
+
+void np_mark_record(xmlNode *mark, const GPtrArray *record)
+{
+	g_autoptr(GPtrArray) old = np_xml_find(mark, "np:field");
+	for (guint i = 0; i < old->len; i++) {
+		xmlUnlinkNode(g_ptr_array_index(old, i));
+		xmlFreeNode(g_ptr_array_index(old, i));
+	}
+	for (guint i = 0; record && i < record->len; i++) {
+		const np_record *row = g_ptr_array_index(record, i);
+		xmlNode *field = np_mark_add(mark, "field");
+		np_xml_attr(field, "name", row->name);
+		np_xml_attr(field, "value", row->value);
+	}
 }
 
 bool np_mark_read(xmlNode *root, np_mark *ret)
 {
-	g_autoptr(GPtrArray) found = np_xml_find(root, "metadata/np:lab[@name and @address]");
-	if (found->len == 0)
+	xmlNode *mark = np_mark_find(root);
+	if (!mark)
 		return false;
-	xmlNode *mark = g_ptr_array_index(found, 0);
 	g_autofree char *site = np_xml_get(mark, "@site");
 	*ret = (np_mark){
 		.lab = np_xml_get(mark, "@name"),
@@ -29,6 +63,7 @@ bool np_mark_read(xmlNode *root, np_mark *ret)
 		.ip = np_xml_get(mark, "@ip"),
 		.nic = np_xml_get(mark, "@nic"),
 		.site = g_strcmp0(site, "yes") == 0,
+		.applied = read_record(mark),
 	};
 	return true;
 }

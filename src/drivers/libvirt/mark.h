@@ -12,6 +12,7 @@ typedef struct {
 	char *image, *inject, *accel, *ip; /* of a domain */
 	bool site;                         /* of a domain: it carries nodes */
 	char *nic;                         /* of a bridged network inside a node: the NIC under the bridge */
+	GHashTable *applied;               /* field → value as last applied; NULL: not recorded */
 } np_mark;
 void np_mark_clear(np_mark *mark);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_mark, np_mark_clear)
@@ -20,5 +21,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_mark, np_mark_clear)
 bool np_mark_read(xmlNode *root, np_mark *ret);
 /* Appends <metadata><np:lab name= address=/></metadata> to root; the caller adds attributes to what is returned. */
 xmlNode *np_mark_write(xmlNode *root, const char *lab, const char *address);
+/* Writes what was last applied into the mark, in place of what it kept. record: of np_record*; NULL: none. */
+void np_mark_record(xmlNode *mark, const GPtrArray *record);
+/* The mark of a domain's or network's root element; NULL: it has none. */
+xmlNode *np_mark_find(xmlNode *root);
 /* Appends <np:NAME> to the mark. */
 xmlNode *np_mark_add(xmlNode *mark, const char *name);

@@ -97,7 +97,7 @@ static bool bring_up_to_date(np_conn *conn, virNetworkPtr vir, const char *wante
 	       fail(conn, vir, "given its hosts", error);
 }
 
-bool np_network_ensure(np_conn *conn, const np_lab *lab, const np_network *network, GError **error)
+bool np_network_ensure(np_conn *conn, const np_lab *lab, const np_network *network, const GPtrArray *record, GError **error)
 {
 	GError *local = NULL;
 	g_autoptr(virNetwork) old = np_network_find(conn, lab->name, network->libvirt_name, &local);
@@ -105,7 +105,7 @@ bool np_network_ensure(np_conn *conn, const np_lab *lab, const np_network *netwo
 		g_propagate_error(error, local);
 		return false;
 	}
-	g_autofree char *xml = np_network_xml(lab, network);
+	g_autofree char *xml = np_network_xml(lab, network, record);
 	g_autoptr(virNetwork) vir = virNetworkDefineXML(conn->vir, xml);
 	if (!vir) {
 		np_virt_error(error, NP_ERROR_FAILED, "Network '%s' cannot be defined at %s", network->libvirt_name,

@@ -44,7 +44,27 @@ static void read_bridge(xmlNode *root, const np_mark *mark, np_network *network)
 	}
 }
 
-np_seen_network *np_network_read(xmlNode *root, const np_mark *mark)
+/* DNS names and DHCP reservations by IP. */
+static GHashTable *read_hosts(xmlNode *root)
+{
+	GHashTable *hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(GPtrArray) names = np_xml_find(root, "dns/host[@ip]");
+	for (guint i = 0; i < names->len; i++) {
+		xmlNode *host = g_ptr_array_index(names, i);
+		g_autofree char *name = np_xml_get(host, "hostname");
+		g_hash_table_insert(hosts, np_xml_get(host, "@ip"), np_host_text(name, NULL));
+	}
+	g_autoptr(GPtrArray) leases = np_xml_find(root, "ip/dhcp/host[@ip]");
+	for (guint i = 0; i < leases->len; i++) {
+		xmlNode *host = g_ptr_array_index(leases, i);
+		g_autofree char *ip = np_xml_get(host, "@ip"), *name = np_xml_get(host, "@name"), *mac = np_xml_get(host, "@mac");
+		bool named = g_strcmp0(g_hash_table_lookup(hosts, ip), name) == 0;
+		g_hash_table_insert(hosts, g_steal_pointer(&ip), np_host_text(named ? name : NULL, mac));
+	}
+	return hosts;
+}
+
+np_seen_network *np_network_read(xmlNode *root, np_mark *mark)
 {
 	np_seen_network *seen = np_seen_network_new();
 	np_network *network = seen->network;
@@ -58,6 +78,8 @@ np_seen_network *np_network_read(xmlNode *root, const np_mark *mark)
 	network->dhcp = np_xml_has(root, "ip/dhcp");
 	network->mtu = np_xml_get_uint(root, "mtu/@size");
 	read_bridge(root, mark, network);
+	seen->hosts = read_hosts(root);
+	seen->applied = mark ? g_steal_pointer(&mark->applied) : NULL;
 	static const char *const observed[] = {"cidr", "mode", "dhcp", "mtu"};
 	for (unsigned i = 0; i < G_N_ELEMENTS(observed); i++)
 		np_object_mark(&np_network_kind, &network->base, observed[i]);

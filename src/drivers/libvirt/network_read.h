@@ -2,5 +2,6 @@
 #pragma once
 #include "drivers/libvirt/mark.h"
 
-/* The network that libvirt's XML describes; `mark` NULL: a foreign one, with its whole name. Pure. */
-np_seen_network *np_network_read(xmlNode *root, const np_mark *mark);
+/* The network that libvirt's XML describes; `mark` NULL: a foreign one, with its whole name. The record moves out of the mark.
+ * Pure. */
+np_seen_network *np_network_read(xmlNode *root, np_mark *mark);

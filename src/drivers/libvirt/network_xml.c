@@ -63,13 +63,15 @@ static void write_addresses(xmlNode *root, const np_lab *lab, const np_network *
 	each_nic(lab, network, dhcp, write_dhcp_host);
 }
 
-char *np_network_xml(const np_lab *lab, const np_network *network)
+char *np_network_xml(const np_lab *lab, const np_network *network, const GPtrArray *record)
 {
 	g_autoptr(xmlDoc) doc = np_xml_new("network");
 	xmlNode *root = xmlDocGetRootElement(doc);
 	np_xml_add_text(root, "name", network->libvirt_name);
 	np_xml_add_text(root, "uuid", network->uuid);
-	np_xml_attr(np_mark_write(root, lab->name, network->address), "nic", network->nic);
+	xmlNode *mark = np_mark_write(root, lab->name, network->address);
+	np_xml_attr(mark, "nic", network->nic);
+	np_mark_record(mark, record);
 	if (network->mode != NP_NET_ISOLATED)
 		np_xml_add(root, "forward", "mode", np_net_mode_names[network->mode], NULL);
 	if (network->mode == NP_NET_BRIDGE) {

@@ -39,15 +39,36 @@ static void add_foreign(np_seen_site *site, const char *kind, const char *name)
 		g_hash_table_add(site->foreign, g_strdup_printf("%s %s", kind, name));
 }
 
+static bool runs(np_power power)
+{
+	return power == NP_POWER_RUNNING || power == NP_POWER_PAUSED;
+}
+
+/* What runs may differ from what is stored. A domain that stopped meanwhile is off. */
+static bool observe_live(virDomainPtr domain, const np_mark *mark, np_seen_node *seen, GError **error)
+{
+	GError *local = NULL;
+	g_autoptr(xmlDoc) doc = np_domain_describe_live(domain, &local);
+	if (local) {
+		g_propagate_error(error, local);
+		return false;
+	}
+	if (!doc)
+		return true;
+	xmlNode *root = xmlDocGetRootElement(doc);
+	np_domain_read_live(root, mark, seen);
+	seen->ready = seen->power == NP_POWER_RUNNING && np_domain_is_ready(root);
+	return true;
+}
+
 static bool observe_domain(virDomainPtr domain, const char *lab, np_seen_site *site, GError **error)
 {
-	g_autoptr(GError) local = NULL;
+	GError *local = NULL;
 	g_autoptr(xmlDoc) doc = np_domain_describe(domain, &local);
-	if (!doc) {
-		if (local)
-			g_propagate_error(error, g_error_copy(local));
+	if (local)
+		g_propagate_error(error, local);
+	if (!doc)
 		return !local;
-	}
 	xmlNode *root = xmlDocGetRootElement(doc);
 	g_auto(np_mark) mark = {0};
 	(void)np_mark_read(root, &mark);
@@ -56,9 +77,28 @@ static bool observe_domain(virDomainPtr domain, const char *lab, np_seen_site *s
 		return true;
 	}
 	np_seen_node *seen = np_domain_read(root, &mark);
-	seen->power = read_power(domain);
-	seen->ready = seen->power == NP_POWER_RUNNING && np_domain_is_ready(domain);
 	g_ptr_array_add(site->nodes, seen);
+	seen->power = read_power(domain);
+	return !runs(seen->power) || observe_live(domain, &mark, seen, error);
+}
+
+static bool observe_network_state(virNetworkPtr network, np_mark *mark, np_seen_network *seen, GError **error)
+{
+	int autostart = 1;
+	seen->active = virNetworkIsActive(network) == 1;
+	seen->autostart = virNetworkGetAutostart(network, &autostart) < 0 || autostart;
+	if (!seen->active)
+		return true;
+	GError *local = NULL;
+	g_autoptr(xmlDoc) doc = np_network_describe_live(network, &local);
+	if (local)
+		g_propagate_error(error, local);
+	if (!doc)
+		return !local;
+	np_seen_network *live = np_network_read(xmlDocGetRootElement(doc), mark);
+	seen->live = g_steal_pointer(&live->network);
+	seen->live_hosts = g_steal_pointer(&live->hosts);
+	np_seen_network_free(live);
 	return true;
 }
 
@@ -83,9 +123,21 @@ static bool observe_network(virNetworkPtr network, const char *lab, np_seen_site
 		return true;
 	}
 	np_seen_network *seen = np_network_read(root, &mark);
-	seen->active = virNetworkIsActive(network) == 1;
 	g_ptr_array_add(site->networks, seen);
-	return true;
+	return observe_network_state(network, &mark, seen, error);
+}
+
+static void set_node_sizes(const char *name, np_node *node, GHashTable *sizes)
+{
+	for (guint j = 0; node && j < node->disks->len; j++) {
+		np_disk *disk = g_ptr_array_index(node->disks, j);
+		g_autofree char *volume = np_volume_name(name, disk->base.name);
+		const np_volume_info *info = g_hash_table_lookup(sizes, volume);
+		if (!info)
+			continue;
+		disk->size = info->capacity;
+		np_object_mark(&np_disk_kind, &disk->base, "size");
+	}
 }
 
 static void set_sizes(np_seen_site *site, GPtrArray *volumes)
@@ -97,16 +149,9 @@ static void set_sizes(np_seen_site *site, GPtrArray *volumes)
 		g_hash_table_add(site->volumes, g_strdup(info->name));
 	}
 	for (guint i = 0; i < site->nodes->len; i++) {
-		const np_node *node = ((np_seen_node *)g_ptr_array_index(site->nodes, i))->node;
-		for (guint j = 0; j < node->disks->len; j++) {
-			np_disk *disk = g_ptr_array_index(node->disks, j);
-			g_autofree char *volume = np_volume_name(node->base.name, disk->base.name);
-			const np_volume_info *info = g_hash_table_lookup(sizes, volume);
-			if (!info)
-				continue;
-			disk->size = info->capacity;
-			np_object_mark(&np_disk_kind, &disk->base, "size");
-		}
+		const np_seen_node *seen = g_ptr_array_index(site->nodes, i);
+		set_node_sizes(seen->node->base.name, seen->node, sizes);
+		set_node_sizes(seen->node->base.name, seen->live, sizes);
 	}
 }
 

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --target: which part of lab and world a plan is about: what is named, what that needs, and what is inside it. */
+#include <string.h>
+
+#include "base/address.h"
+#include "base/diag.h"
+#include "plan/diff.h"
+
+typedef struct {
+	np_plan *plan;
+	const np_lab *lab;
+	const np_world *world;
+	GPatternSpec *pattern;
+	bool found, with_needs;
+} scope;
+
+bool np_plan_has_in_scope(const np_plan *plan, const char *address)
+{
+	return !plan->scope || g_hash_table_contains(plan->scope, address);
+}
+
+static void take(scope *s, const char *address)
+{
+	if (!g_hash_table_contains(s->plan->scope, address))
+		g_hash_table_add(s->plan->scope, g_strdup(address));
+}
+
+static void take_needs(scope *s, const np_node *node)
+{
+	for (; node; node = node->parent->node) {
+		take(s, node->address);
+		for (guint i = 0; node->nics && i < node->nics->len; i++) {
+			const np_network *network = np_nic_network(node, g_ptr_array_index(node->nics, i));
+			if (network)
+				take(s, network->address);
+		}
+	}
+}
+
+/* A network inside a node needs the node. */
+static void take_site_needs(scope *s, const np_site *site)
+{
+	if (s->with_needs && site->node)
+		take_needs(s, site->node);
+}
+
+static bool matches(scope *s, const char *address)
+{
+	bool match = g_pattern_spec_match_string(s->pattern, address);
+	s->found |= match;
+	return match;
+}
+
+static void walk_lab(scope *s, const np_site *site, bool inside)
+{
+	for (guint i = 0; i < site->networks->len; i++) {
+		const np_network *network = g_ptr_array_index(site->networks, i);
+		if (!inside && !matches(s, network->address))
+			continue;
+		take(s, network->address);
+		take_site_needs(s, site);
+	}
+	for (guint i = 0; i < site->nodes->len; i++) {
+		const np_node *node = g_ptr_array_index(site->nodes, i);
+		bool taken = matches(s, node->address) || inside;
+		if (taken)
+			take(s, node->address);
+		if (taken && s->with_needs)
+			take_needs(s, node);
+		walk_lab(s, &node->site, taken);
+	}
+}
+
+/* Also what the lab file no longer has. */
+static void walk_world(scope *s, const np_seen_site *site, bool inside)
+{
+	for (guint i = 0; site && i < site->networks->len; i++) {
+		const np_network *network = ((np_seen_network *)g_ptr_array_index(site->networks, i))->network;
+		if (inside || matches(s, network->address))
+			take(s, network->address);
+	}
+	for (guint i = 0; site && i < site->nodes->len; i++) {
+		const np_seen_node *seen = g_ptr_array_index(site->nodes, i);
+		bool taken = matches(s, seen->node->address) || inside;
+		if (taken)
+			take(s, seen->node->address);
+		walk_world(s, seen->inside, taken);
+	}
+}
+
+static void add_address(np_node *node, gpointer data)
+{
+	g_ptr_array_add(data, node->address);
+}
+
+static void complain(scope *s, const char *option, const char *address)
+{
+	g_autoptr(GPtrArray) known = g_ptr_array_new();
+	np_lab_foreach_node(&s->lab->site, add_address, known);
+	g_ptr_array_add(known, NULL);
+	const char *near = np_nearest(address, (const char **)known->pdata);
+	g_autofree char *meant = near ? g_strdup_printf(" Did you mean '%s'?", near) : g_strdup("");
+	np_plan_problem(s->plan, "%s %s: lab '%s' has nothing at this address.%s `nestplan status` lists what it has.", option, address,
+	                s->plan->lab, meant);
+}
+
+void np_scope_make(np_plan *plan, const np_lab *lab, const np_world *world, const np_plan_options *options)
+{
+	scope s = {.plan = plan, .lab = lab, .world = world, .with_needs = !options->destroy};
+	for (const char *const *name = options->replace; name && *name; name++)
+		if (!np_lab_node(lab, *name))
+			complain(&s, "--replace", *name);
+	if (!options->targets)
+		return;
+	plan->scope = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (const char *const *target = options->targets; *target; target++) {
+		s.found = false;
+		s.pattern = g_pattern_spec_new(*target);
+		walk_lab(&s, &lab->site, false);
+		walk_world(&s, world->root, false);
+		g_pattern_spec_free(s.pattern);
+		if (!s.found)
+			complain(&s, "--target", *target);
+	}
+}
