@@ -37,7 +37,7 @@ What to try next:
   $nestplan status $lab
   $nestplan ssh $lab hypervisor -- virsh list                  # level 1 shows its guests
   $nestplan ssh $lab hypervisor/guest-1                        # level 2, through level 1
-  sed -i 's/vcpus: 1\$/vcpus: 2/' $lab && $nestplan plan $lab   # what a change would take down
+  $nestplan plan $lab --replace hypervisor/guest-1             # what a change would take down
   $nestplan destroy $lab                                       # leaves nothing
 NEXT
 }

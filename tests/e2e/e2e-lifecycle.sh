@@ -231,7 +231,9 @@ one_less() {
     stage 'an L2 that the file no longer has'
     edit_lab '/beta:/,/count:/s/count: 2/count: 1/'
     np 2 plan --detailed-exitcode --json
-    expect_equal 'changes' 'hv/beta-2 delete' "$(json '.changes[] | "\(.address) \(.action)"')"
+    expect_equal 'changes' 'hv/network.int update, hv/beta-2 delete' "$(json '[.changes[] | "\(.address) \(.action)"] | join(", ")')"
+    expect_equal 'the network forgets it' 'hosts.: beta-2' \
+        "$(json '.changes[0].fields[] | "\(.name[0:6]): \(.before | split(" ")[0])"')"
     np 0 apply --auto-approve
     expect_equal 'virsh in the L1' "$lab.alpha $lab.beta-1" "$(in_hv 'virsh -q list --all --name' | sort | xargs)"
     expect_equal 'volumes in the L1' 'alpha.root.qcow2 beta-1.root.qcow2' "$(in_hv "ls $storage/$lab" | sort | xargs)"
