@@ -156,7 +156,7 @@ static char *title(const group *g)
 	const np_change *first = g_ptr_array_index(g->changes, 0), *last = g_ptr_array_index(g->changes, g->changes->len - 1);
 	if (first == last)
 		return g_strdup(first->address);
-	return g_strdup_printf("%s … %s (%u)", first->address, last->address, g->changes->len);
+	return g_strdup_printf("%s … %s × %u", first->address, last->address, g->changes->len);
 }
 
 static void append_group(renderer *r, const group *g)

@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Saved plans, targets and the options around them, on libvirt's in-process test driver.
+set -euo pipefail
+# shellcheck source=tests/lint/lib.bash
+. "$(dirname "${BASH_SOURCE[0]}")/../lint/lib.bash"
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+export NO_COLOR=1
+printf 'some disk' >image.raw
+
+world() {
+    cat >world.xml <<XML
+<node>
+  <domain type='test'>
+    <name>${1-elsewhere}</name>
+    <memory>65536</memory>
+    <os><type>hvm</type></os>
+  </domain>
+</node>
+XML
+}
+
+lab() {
+    cat >lab.yaml <<LAB
+version: 1
+name: demo
+variables:
+  pass: {sensitive: true, default: none}
+  size: {default: 64MiB}
+images: {t: {source: image.raw, format: raw}}
+networks: {net: {cidr: 10.81.0.0/24}, other: {cidr: 10.82.0.0/24}}
+defaults: {image: t, vcpus: 1, accel: auto, memory: "\${var.size}"}
+nodes:
+  one:
+    nics: [net]
+    inject: {files: [{path: /etc/pass, content: "\${var.pass}"}]}
+  two: {nics: [other], description: "${1-}"}
+LAB
+}
+
+# expect CODE WORDS COMMAND...: exits with it and says the words.
+expect() {
+    local wanted=$1 words=$2 out code=0
+    shift 2
+    out=$("$nestplan" "$@" -c "test://$folder/world.xml" 2>&1 </dev/null) || code=$?
+    ((code == wanted)) || complain "nestplan $*: exits with $code, not $wanted: $out"
+    [[ $out == *"$words"* ]] || complain "nestplan $*: does not say '$words': $out"
+}
+
+# As expect, without --connect: the plan has it.
+expect_apply() {
+    local wanted=$1 words=$2 out code=0
+    shift 2
+    out=$("$nestplan" apply "$@" 2>&1 </dev/null) || code=$?
+    ((code == wanted)) || complain "apply $*: exits with $code, not $wanted: $out"
+    [[ $out == *"$words"* ]] || complain "apply $*: does not say '$words': $out"
+}
+
+world
+lab
+expect 0 'Plan: 4 to add' plan lab.yaml --out p.plan --var pass=very-secret --var size=128MiB
+[[ $(stat -c %a p.plan) == 600 ]] || complain "the saved plan has mode $(stat -c %a p.plan)"
+! grep -q very-secret p.plan || complain 'the saved plan has a secret'
+grep -q 'size=128MiB' p.plan || complain 'the saved plan does not have the variable'
+
+# The secret is not in it, so it must be given again; the fingerprint tells.
+expect_apply 1 'stale' p.plan
+lab changed
+expect_apply 1 'the lab file' p.plan --var pass=very-secret
+lab
+printf 'another disk' >image.raw
+expect_apply 1 'the lab file, or a file' p.plan --var pass=very-secret
+printf 'some disk' >image.raw
+world demo.one
+expect_apply 1 'what exists has changed' p.plan --var pass=very-secret
+world
+expect_apply 1 'belong to the' p.plan --target one
+expect_apply 1 'belong to the' p.plan -c test:///default
+
+sed 's/"nestplan_plan" : 1/"nestplan_plan" : 99/' p.plan >newer.plan
+expect_apply 1 'format 99' newer.plan
+head -c 300 p.plan >cut.plan
+expect_apply 1 'cannot be read' cut.plan
+sed '/fingerprint/d' p.plan >damaged.plan
+expect_apply 1 'damaged' damaged.plan
+expect 1 'cannot be saved' plan lab.yaml --out "$folder/no/such/folder/p.plan"
+out=$("$nestplan" plan - --out q.plan -c "test://$folder/world.xml" 2>&1 <lab.yaml) && complain 'a plan of standard input was saved'
+[[ $out == *'standard input'* ]] || complain "a plan of standard input: says '$out'"
+
+expect 0 'Plan: 2 to add' plan lab.yaml --target two
+expect 0 'Plan: 1 to add' plan lab.yaml --target network.other
+expect 0 'Only the targets' plan lab.yaml --target 'o*'
+expect 1 "Did you mean 'two'?" plan lab.yaml --target twoo
+expect 1 'nothing at this address' plan lab.yaml --replace three
+expect 0 'No changes. Nothing moved outside nestplan.' plan lab.yaml --refresh-only
+expect 0 'No changes.' plan lab.yaml --destroy
+expect 64 'exclude' plan lab.yaml --destroy --replace one
+expect 64 'goes with neither' plan lab.yaml --destroy --refresh-only
+expect 0 'Nothing to destroy' destroy lab.yaml --target one -y
+finish
