@@ -2,6 +2,7 @@
 #include "plan/order.h"
 
 #include "base/address.h"
+#include "plan/diff.h"
 
 const char *const np_step_kind_names[] = {
 	"nesting", "pool",   "image", "share", "network", "re-attach", "disks",  "create",         "redefine", "update",
@@ -324,7 +325,7 @@ static void up_site(order *o, const np_site *site);
 static void up_node(order *o, const np_node *node)
 {
 	np_change *change = change_of(o, node->address);
-	if (change && change->deferred)
+	if ((change && change->deferred) || !np_plan_has_in_scope(o->plan, node->address))
 		return;
 	np_step *stop = find(o, NP_STEP_STOP, node->address);
 	const np_seen_node *seen = np_world_node(o->world, node->address);
