@@ -64,6 +64,23 @@ void np_kernel_facts_init(np_kernel_facts *facts)
 	facts->labs = g_ptr_array_new_with_free_func(g_free);
 }
 
+np_record *np_record_new(const char *name, const char *value)
+{
+	np_record *record = g_new0(np_record, 1);
+	record->name = g_strdup(name);
+	record->value = g_strdup(value);
+	return record;
+}
+
+void np_record_free(np_record *record)
+{
+	if (!record)
+		return;
+	g_free(record->name);
+	g_free(record->value);
+	g_free(record);
+}
+
 np_seen_node *np_seen_node_new(void)
 {
 	np_seen_node *seen = g_new0(np_seen_node, 1);

@@ -116,6 +116,13 @@ char *np_proof_missing(const np_proof *proof);
 
 typedef struct np_seen_site np_seen_site;
 
+/* One field and its value as text: "memory", "2GiB". */
+typedef struct {
+	char *name, *value;
+} np_record;
+np_record *np_record_new(const char *name, const char *value);
+void np_record_free(np_record *record);
+
 typedef struct {
 	np_node *node;    /* address, uuid, name, memory, vcpus, accel (KVM or EMULATE), cpu, disks, nics as observed */
 	np_power power;

@@ -8,6 +8,9 @@
 xmlDoc *np_domain_describe(virDomainPtr domain, GError **error);
 xmlDoc *np_network_describe(virNetworkPtr network, GError **error);
 
+/* Whether the domain carries the lab's mark; not when it is gone. */
+bool np_domain_is_of(virDomainPtr domain, const char *lab);
+
 /* The domain or network of that name, when it carries the lab's mark. NULL without an error when it is missing;
  * NP_ERROR_CLASH when it is foreign. */
 virDomainPtr np_domain_find(np_conn *conn, const char *lab, const char *name, GError **error);

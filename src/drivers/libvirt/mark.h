@@ -20,5 +20,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_mark, np_mark_clear)
 bool np_mark_read(xmlNode *root, np_mark *ret);
 /* Appends <metadata><np:lab name= address=/></metadata> to root; the caller adds attributes to what is returned. */
 xmlNode *np_mark_write(xmlNode *root, const char *lab, const char *address);
+/* The mark of a domain's root element as virDomainSetMetadata takes it: without the namespace, which that adds. Caller
+ * frees. */
+char *np_mark_format(xmlNode *root);
 /* Appends <np:NAME> to the mark. */
 xmlNode *np_mark_add(xmlNode *mark, const char *name);
