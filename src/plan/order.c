@@ -3,8 +3,8 @@
 
 #include "base/address.h"
 
-const char *const np_step_kind_names[] = {"nesting", "pool",  "image", "share", "network", "disks",  "create",         "redefine",
-                                          "start", "ready", "prove", "stop",    "delete", "delete network", "delete pool",
+const char *const np_step_kind_names[] = {"nesting", "pool",  "image", "share", "network", "re-attach", "disks", "create", "redefine",
+                                          "update", "start", "ready", "prove", "stop",    "delete", "delete network", "delete pool",
                                           NULL};
 
 typedef struct {

@@ -9,9 +9,11 @@ typedef enum {
 	NP_STEP_IMAGE,          /* host: an image into the images pool */
 	NP_STEP_SHARE,          /* host: the images of a hypervisor's children, as one volume */
 	NP_STEP_NETWORK,        /* define and start */
+	NP_STEP_REATTACH,       /* running nodes to a network that was started anew */
 	NP_STEP_DISKS,          /* make and configure the new root disks of a site, locally */
 	NP_STEP_CREATE,         /* volumes and domain */
 	NP_STEP_REDEFINE,
+	NP_STEP_UPDATE,         /* the node changed while it runs, and inside it */
 	NP_STEP_START,
 	NP_STEP_READY,          /* wait until it is what `ready` asks for */
 	NP_STEP_SITE,           /* hypervisor: its libvirtd answers, and the proof */
