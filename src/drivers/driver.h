@@ -18,6 +18,9 @@
 char *np_pool_name(const char *lab);
 /* "compute-1.root.qcow2"; caller frees. */
 char *np_volume_name(const char *node, const char *disk);
+/* Serial by which a guest finds one of its disks, at most 20 characters: the disk's name, or a short hash of a longer one.
+ * Caller frees. */
+char *np_disk_serial(const char *disk);
 /* "sha256-HEX.qcow2"; caller frees. */
 char *np_image_volume(const np_image *image);
 
@@ -75,10 +78,19 @@ typedef struct {
 	/* Defines and starts. A foreign network of that name: NP_ERROR_CLASH. autostart on. record: of np_record*, for the mark;
 	 * may be NULL. */
 	bool (*network_ensure)(np_conn *conn, const np_lab *lab, const np_network *network, const GPtrArray *record, GError **error);
+	/* Attaches the running domains of the lab that have a NIC on the network to its bridge: after a network was started anew
+	 * they are on none. For a moment those that are on it are not. */
+	bool (*network_reattach)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error);
 	bool (*network_delete)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error); /* ensure gone; refuses foreign */
 
-	/* Defines (or redefines). A foreign domain of that name: NP_ERROR_CLASH. */
+	/* Defines (or redefines). A foreign domain of that name: NP_ERROR_CLASH. Devices keep the addresses that they had. */
 	bool (*domain_define)(np_conn *conn, const np_domain_spec *spec, GError **error);
+	/* Brings the stored definition, and the running domain where there is one, to the spec without interruption: memory
+	 * (balloon), vCPUs (only upward), NICs and data disks attached and detached, NICs moved to another network, disks grown,
+	 * description and mark. Volumes of new disks exist already; those of removed ones are left. Only what differs is done.
+	 * NP_ERROR_UNSUPPORTED, before anything is changed: something cannot be done while it runs, and is named. A guest that
+	 * does not let go of a device, or does not give back memory, is an error after a while. */
+	bool (*domain_update)(np_conn *conn, const np_domain_spec *spec, GError **error);
 	bool (*domain_start)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error); /* ensure running; then checks that the live
 	                                                   XML still has the required nesting feature and the asked domain type */
 	/* Replaces what the mark keeps as last applied; nothing else changes, and what runs is not disturbed. */
@@ -156,6 +168,10 @@ typedef struct {
 	              int *failed, GError **error);
 	/* Hash of what `inject` writes for a node, contents of source files included. Caller frees. */
 	char *(*inject_id)(const np_lab *lab, const np_node *node, GError **error);
+	/* POSIX shell text that gives a running guest the network configuration that `build` would have written into its disk,
+	 * names its NICs and brings up those that are not up. It fails with a line on stderr for each thing that it could not do,
+	 * and does nothing in a guest that has it all. Pure. Caller frees. */
+	char *(*network_script)(const np_node *node, GError **error);
 	/* Version of libguestfs. Caller frees. */
 	char *(*version)(void);
 } np_disk_ops;

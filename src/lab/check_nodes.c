@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/units.h"
 #include "lab/check.h"
 
 #define NAME_MAX_LENGTH 31 /* as NP_PATTERN_NAME says */
@@ -53,6 +54,20 @@ static void cpu_check(np_checker *c, const np_node *node)
 		np_check_error(c, NP_CODE_CPU_ACCEL, pos.line > 0 ? pos : at(node, "accel"),
 		               "use 'maximum', or 'accel: kvm'",
 		               "node '%s' is emulated, which cannot pass the host's CPU through", node->base.name);
+}
+
+static void maxima_check(np_checker *c, const np_node *node)
+{
+	if (node->memory_max > 0 && node->memory_max < node->memory) {
+		g_autofree char *most = np_size_format(node->memory_max);
+		g_autofree char *now = np_size_format(node->memory);
+		np_check_error(c, NP_CODE_MAX_BELOW, at(node, "memory_max"), "make it larger, or leave it out",
+		               "memory_max %s of node '%s' is less than its memory, %s", most, node->base.name, now);
+	}
+	if (node->vcpus_max > 0 && node->vcpus_max < node->vcpus)
+		np_check_error(c, NP_CODE_MAX_BELOW, at(node, "vcpus_max"), "make it larger, or leave it out",
+		               "vcpus_max %" G_GUINT64_FORMAT " of node '%s' is less than its vcpus, %" G_GUINT64_FORMAT,
+		               node->vcpus_max, node->base.name, node->vcpus);
 }
 
 static void disks_check(np_checker *c, const np_node *node)
@@ -168,6 +183,7 @@ static void node_check(np_node *node, gpointer data)
 	((np_checker *)data)->origin->node = node;
 	needs_check(data, node);
 	cpu_check(data, node);
+	maxima_check(data, node);
 	disks_check(data, node);
 	nics_check(data, node);
 	for (guint i = 0; i < node->inject.files->len; i++)

@@ -128,6 +128,7 @@ struct np_node {
 	char *description;
 	char *image;
 	guint64 memory, vcpus; /* bytes */
+	guint64 memory_max, vcpus_max; /* as far as those can be raised while it runs; 0: not given, as much as it has */
 	int accel;             /* np_accel */
 	np_cpu cpu;
 	gboolean protect, overcommit;

@@ -149,6 +149,13 @@ static const np_field node_fields[] = {
          .impact = NP_IMPACT_RESTART, .doc = "Memory."},
         {NP_FIELD(np_node, vcpus, "vcpus", NP_FIELD_UINT), .min = 1, .max = 4096, .flags = NP_FIELD_COMPARED,
          .impact = NP_IMPACT_RESTART, .doc = "Number of virtual CPUs."},
+        {NP_FIELD(np_node, memory_max, "memory_max", NP_FIELD_SIZE), .min = 1024 * 1024, .flags = NP_FIELD_COMPARED,
+         .impact = NP_IMPACT_RESTART,
+         .doc = "How far memory can be raised while the node runs; without it no further than what it started with. "
+                "The guest sees as much, and a balloon keeps the rest from it."},
+        {NP_FIELD(np_node, vcpus_max, "vcpus_max", NP_FIELD_UINT), .min = 1, .max = 4096, .flags = NP_FIELD_COMPARED,
+         .impact = NP_IMPACT_RESTART,
+         .doc = "How far vcpus can be raised while the node runs; without it no further than what it started with."},
         {NP_FIELD(np_node, accel, "accel", NP_FIELD_ENUM), .values = np_accel_names, .def = "kvm",
          .flags = NP_FIELD_COMPARED, .impact = NP_IMPACT_RESTART,
          .doc = "kvm fails rather than emulates; emulate never uses KVM; auto takes KVM where it works."},

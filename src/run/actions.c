@@ -41,6 +41,12 @@ static bool action_network(np_runner *runner, const np_step *step, GError **erro
 	return conn && runner->drivers->hypervisor->network_ensure(conn, runner->lab, step->network, record, error);
 }
 
+static bool action_reattach(np_runner *runner, const np_step *step, GError **error)
+{
+	np_conn *conn = np_runner_conn(runner, step->site, error);
+	return conn && runner->drivers->hypervisor->network_reattach(conn, runner->lab->name, step->network->libvirt_name, error);
+}
+
 static bool lacks_kvm(np_runner *runner, const char *site)
 {
 	g_mutex_lock(&runner->lock);
@@ -49,7 +55,7 @@ static bool lacks_kvm(np_runner *runner, const char *site)
 	return lacks;
 }
 
-static bool define(np_runner *runner, np_conn *conn, const np_step *step, GError **error)
+bool np_runner_spec(np_runner *runner, np_conn *conn, const np_step *step, np_domain_spec *ret, GPtrArray **ret_record, GError **error)
 {
 	const np_node *node = step->node;
 	const np_image *image = node->image ? np_map_find(runner->lab->images, node->image) : NULL;
@@ -57,68 +63,26 @@ static bool define(np_runner *runner, np_conn *conn, const np_step *step, GError
 	if (!runner->drivers->hypervisor->facts(conn, &facts, error))
 		return false;
 	bool kvm = step->kvm && !lacks_kvm(runner, step->site);
-	g_autoptr(GPtrArray) record = np_node_record(node, kvm, image ? image->id : NULL);
-	np_domain_spec spec = {
+	*ret_record = np_node_record(node, kvm, image ? image->id : NULL);
+	*ret = (np_domain_spec){
 		.lab = runner->lab->name,
 		.node = node,
 		.kvm = kvm,
 		/* QEMU's emulator has SVM and no VMX, whatever the CPU below is. */
-		.flag = kvm && facts.flag ? facts.flag : "svm",
+		.flag = kvm && facts.flag ? g_intern_string(facts.flag) : "svm",
 		.image_id = image ? image->id : NULL,
 		.share = node->site.nodes->len ? node->site.share : NULL,
-		.record = record,
+		.record = *ret_record,
 	};
-	return runner->drivers->hypervisor->domain_define(conn, &spec, error);
-}
-
-static bool has_volume(const GPtrArray *volumes, const char *name)
-{
-	for (guint i = 0; i < volumes->len; i++) {
-		const np_volume_info *info = g_ptr_array_index(volumes, i);
-		if (g_str_equal(info->name, name))
-			return true;
-	}
-	return false;
-}
-
-static GPtrArray *lab_volumes(np_runner *runner, np_conn *conn, GError **error)
-{
-	g_autofree char *pool = np_pool_name(runner->lab->name);
-	return runner->drivers->hypervisor->volumes(conn, pool, error);
-}
-
-/* Volumes of the lab's own pool that belong to a node that does not exist: left by an apply that was cut short. */
-static bool delete_volumes(np_runner *runner, np_conn *conn, const char *node, GError **error)
-{
-	g_autofree char *pool = np_pool_name(runner->lab->name);
-	g_autofree char *prefix = g_strconcat(node, ".", NULL);
-	g_autoptr(GPtrArray) volumes = lab_volumes(runner, conn, error);
-	if (!volumes)
-		return false;
-	for (guint i = 0; i < volumes->len; i++) {
-		const np_volume_info *info = g_ptr_array_index(volumes, i);
-		if (g_str_has_prefix(info->name, prefix) &&
-		    !runner->drivers->hypervisor->volume_delete(conn, pool, info->name, error))
-			return false;
-	}
 	return true;
 }
 
-static bool create_data_disks(np_runner *runner, np_conn *conn, const np_node *node, GError **error)
+static bool define(np_runner *runner, np_conn *conn, const np_step *step, GError **error)
 {
-	g_autofree char *pool = np_pool_name(runner->lab->name);
-	g_autoptr(GPtrArray) volumes = lab_volumes(runner, conn, error);
-	if (!volumes)
-		return false;
-	for (guint i = 0; i < node->disks->len; i++) {
-		const np_disk *disk = g_ptr_array_index(node->disks, i);
-		g_autofree char *name = np_volume_name(node->base.name, disk->base.name);
-		if (g_str_equal(disk->base.name, "root") || has_volume(volumes, name))
-			continue;
-		if (!runner->drivers->hypervisor->volume_create(conn, pool, name, "qcow2", disk->size, error))
-			return false;
-	}
-	return true;
+	np_domain_spec spec;
+	g_autoptr(GPtrArray) record = NULL;
+	return np_runner_spec(runner, conn, step, &spec, &record, error) &&
+	       runner->drivers->hypervisor->domain_define(conn, &spec, error);
 }
 
 static bool upload_root(np_runner *runner, np_conn *conn, const np_step *step, GError **error)
@@ -133,21 +97,15 @@ static bool upload_root(np_runner *runner, np_conn *conn, const np_step *step, G
 static bool action_create(np_runner *runner, const np_step *step, GError **error)
 {
 	np_conn *conn = np_runner_conn(runner, step->site, error);
-	if (!conn || !delete_volumes(runner, conn, step->node->base.name, error))
+	if (!conn || !np_volumes_delete(runner, conn, step->node->base.name, error))
 		return false;
 	if (step->node->image && !upload_root(runner, conn, step, error))
 		return false;
-	if (!create_data_disks(runner, conn, step->node, error))
+	if (!np_volumes_create(runner, conn, step->node, error))
 		return false;
 	np_runner_stage(runner, step, "starting");
 	return define(runner, conn, step, error) &&
 	       runner->drivers->hypervisor->domain_start(conn, runner->lab->name, step->node->libvirt_name, error);
-}
-
-static bool action_redefine(np_runner *runner, const np_step *step, GError **error)
-{
-	np_conn *conn = np_runner_conn(runner, step->site, error);
-	return conn && create_data_disks(runner, conn, step->node, error) && define(runner, conn, step, error);
 }
 
 static bool action_start(np_runner *runner, const np_step *step, GError **error)
@@ -176,7 +134,7 @@ static bool action_delete(np_runner *runner, const np_step *step, GError **error
 	np_conn *conn = seen_conn(runner, step, error);
 	return conn &&
 	       runner->drivers->hypervisor->domain_undefine(conn, runner->lab->name, step->seen->node->libvirt_name, error) &&
-	       delete_volumes(runner, conn, step->seen->node->base.name, error);
+	       np_volumes_delete(runner, conn, step->seen->node->base.name, error);
 }
 
 static bool action_delete_network(np_runner *runner, const np_step *step, GError **error)
@@ -203,9 +161,11 @@ static const action_fn actions[] = {
 	[NP_STEP_IMAGE] = np_action_image,
 	[NP_STEP_SHARE] = np_action_share,
 	[NP_STEP_NETWORK] = action_network,
+	[NP_STEP_REATTACH] = action_reattach,
 	[NP_STEP_DISKS] = np_action_disks,
 	[NP_STEP_CREATE] = action_create,
-	[NP_STEP_REDEFINE] = action_redefine,
+	[NP_STEP_REDEFINE] = np_action_redefine,
+	[NP_STEP_UPDATE] = np_action_update,
 	[NP_STEP_START] = action_start,
 	[NP_STEP_READY] = np_action_ready,
 	[NP_STEP_SITE] = np_action_prove,

@@ -158,13 +158,22 @@ static bool wait_until_ready(np_runner *runner, const np_step *step, np_conn *co
 	       wait_once(runner, step, conn, node->ready.timeout - patience, error);
 }
 
+/* A node that was changed while it was off has something left to do inside. */
+static bool follow(np_runner *runner, const np_step *step, GError **error)
+{
+	g_mutex_lock(&runner->lock);
+	const np_seen_node *before = g_hash_table_lookup(runner->changed, step->address);
+	g_mutex_unlock(&runner->lock);
+	return !before || np_inside_follow(runner, step, before->node, error);
+}
+
 bool np_action_ready(np_runner *runner, const np_step *step, GError **error)
 {
 	const np_node *node = step->node;
 	if (node->ready.wait == NP_WAIT_NONE)
 		return true;
 	np_conn *conn = np_runner_conn(runner, step->site, error);
-	return conn && wait_until_ready(runner, step, conn, error) &&
+	return conn && wait_until_ready(runner, step, conn, error) && follow(runner, step, error) &&
 	       runner->drivers->hypervisor->domain_ready(conn, runner->lab->name, node->libvirt_name, error);
 }
 

@@ -147,6 +147,7 @@ static void runner_clear(np_runner *runner)
 	g_mutex_clear(&runner->event_lock);
 	g_mutex_clear(&runner->lock);
 	g_hash_table_unref(runner->no_kvm);
+	g_hash_table_unref(runner->changed);
 }
 
 static bool read_authorized(np_runner *runner, GError **error)
@@ -169,6 +170,7 @@ static bool runner_init(np_runner *runner, GError **error)
 	g_mutex_init(&runner->event_lock);
 	g_mutex_init(&runner->lock);
 	runner->no_kvm = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	runner->changed = g_hash_table_new(g_str_hash, g_str_equal);
 	np_kernel_facts kernel = {.nested = -1};
 	if (runner->drivers->kernel && runner->drivers->kernel->facts("", &kernel, NULL))
 		runner->local_kvm = kernel.flag && kernel.device;

@@ -13,8 +13,9 @@ typedef struct {
 	GPtrArray *authorized; /* of char*: public key lines for root in every guest, NULL-terminated */
 	bool local_kvm;     /* this machine's KVM can be used (for the appliance) */
 	GMutex event_lock;
-	GMutex lock;        /* guards no_kvm */
+	GMutex lock;        /* guards no_kvm and changed */
 	GHashTable *no_kvm; /* set of site addresses whose proof failed and may be emulated */
+	GHashTable *changed; /* address → const np_seen_node*: nodes that were changed while off, as they were */
 } np_runner;
 
 /* Executes one step; blocks. */
@@ -24,6 +25,25 @@ void np_runner_stage(np_runner *runner, const np_step *step, const char *text);
 void np_runner_progress(np_runner *runner, const np_step *step, guint64 done, guint64 total);
 np_conn *np_runner_conn(np_runner *runner, const char *site, GError **error);
 
+/* All that the step's domain is made from; borrowed from the runner, the step, the program and *ret_record, which the caller unrefs. */
+bool np_runner_spec(np_runner *runner, np_conn *conn, const np_step *step, np_domain_spec *ret, GPtrArray **ret_record, GError **error);
+
+/* Volumes of the node's data disks, those that are not there yet. */
+bool np_volumes_create(np_runner *runner, np_conn *conn, const np_node *node, GError **error);
+/* All volumes of the node with that name. */
+bool np_volumes_delete(np_runner *runner, np_conn *conn, const char *node, GError **error);
+/* Those of disks that the node has no longer. */
+bool np_volumes_prune(np_runner *runner, np_conn *conn, const np_node *node, GError **error);
+
+/* Does inside the running guest of step->node what its change from `before` asks for: vCPUs online, partitions and file
+ * systems grown, NICs configured. What cannot be done there is a stage that begins with "warning:"; what fails there is an
+ * error. */
+bool np_inside_follow(np_runner *runner, const np_step *step, const np_node *before, GError **error);
+/* Before disks are taken from a running guest: unmounts them inside. An error when they are in use. */
+bool np_inside_let_go(np_runner *runner, const np_step *step, const np_node *before, GError **error);
+
+bool np_action_redefine(np_runner *runner, const np_step *step, GError **error);
+bool np_action_update(np_runner *runner, const np_step *step, GError **error);
 bool np_action_nesting(np_runner *runner, const np_step *step, GError **error);
 bool np_action_disks(np_runner *runner, const np_step *step, GError **error);
 /* Path of the root disk that np_action_disks made for a node; caller frees. */

@@ -143,6 +143,8 @@ static const struct {
         {"node.image", "tiny"},
         {"node.memory", "1GiB"},
         {"node.vcpus", "2"},
+        {"node.memory_max", "2GiB"},
+        {"node.vcpus_max", "4"},
         {"node.accel", "auto"},
         {"node.overcommit", "true"},
         {"ready.wait", "boot"},

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "drivers/guestfs/files.h"
 #include "drivers/guestfs/guestdisk.h"
+#include "drivers/guestfs/netscript.h"
 #include "drivers/guestfs/overlay.h"
 
 #define BATCH 24u /* disks in one appliance: QEMU's memory grows with them */
@@ -107,4 +108,9 @@ static bool build(const np_disk_job *jobs, unsigned n_jobs, bool kvm, np_progres
 	return good;
 }
 
-const np_disk_ops np_guestfs = {.build = build, .inject_id = np_inject_id, .version = np_appliance_version};
+const np_disk_ops np_guestfs = {
+        .build = build,
+        .inject_id = np_inject_id,
+        .network_script = np_net_script,
+        .version = np_appliance_version,
+};

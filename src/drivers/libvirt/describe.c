@@ -50,6 +50,12 @@ static bool owned(xmlDoc *doc, const char *lab)
 	return np_mark_read(xmlDocGetRootElement(doc), &mark) && strcmp(mark.lab, lab) == 0;
 }
 
+bool np_domain_is_of(virDomainPtr domain, const char *lab)
+{
+	g_autoptr(xmlDoc) doc = np_domain_describe(domain, NULL);
+	return doc && owned(doc, lab);
+}
+
 static void set_clash(np_conn *conn, const char *kind, const char *remedy, const char *lab, const char *name,
                       GError **error)
 {

@@ -11,6 +11,9 @@ xmlDoc *np_network_describe(virNetworkPtr network, GError **error);
 xmlDoc *np_domain_describe_live(virDomainPtr domain, GError **error);
 xmlDoc *np_network_describe_live(virNetworkPtr network, GError **error);
 
+/* Whether the domain carries the lab's mark; not when it is gone. */
+bool np_domain_is_of(virDomainPtr domain, const char *lab);
+
 /* The domain or network of that name, when it carries the lab's mark. NULL without an error when it is missing;
  * NP_ERROR_CLASH when it is foreign. */
 virDomainPtr np_domain_find(np_conn *conn, const char *lab, const char *name, GError **error);

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "drivers/libvirt/describe.h"
-#include "drivers/libvirt/domain_xml.h"
+#include "drivers/libvirt/domain_keep.h"
 
 bool np_domain_define(np_conn *conn, const np_domain_spec *spec, GError **error)
 {
@@ -17,7 +17,11 @@ bool np_domain_define(np_conn *conn, const np_domain_spec *spec, GError **error)
 		g_propagate_error(error, local);
 		return false;
 	}
-	g_autofree char *xml = np_domain_xml(spec);
+	g_autoptr(xmlDoc) stored = old ? np_domain_describe(old, error) : NULL;
+	if (old && !stored)
+		return false;
+	g_autoptr(xmlDoc) doc = np_domain_keep(spec, stored ? xmlDocGetRootElement(stored) : NULL, NULL);
+	g_autofree char *xml = np_xml_format(doc);
 	g_autoptr(virDomain) domain = virDomainDefineXMLFlags(conn->vir, xml, VIR_DOMAIN_DEFINE_VALIDATE);
 	if (domain)
 		return true;

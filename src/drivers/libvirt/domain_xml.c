@@ -26,12 +26,27 @@ static void write_mark(xmlNode *root, const np_domain_spec *spec)
 	np_mark_record(mark, spec->record);
 }
 
+static void write_memory(xmlNode *root, const char *name, guint64 bytes)
+{
+	g_autofree char *kib = g_strdup_printf("%" G_GUINT64_FORMAT, bytes / 1024);
+	np_xml_attr(np_xml_add_text(root, name, kib), "unit", "KiB");
+}
+
+/* As much as the guest may ever have, and what it has now: the difference can be given while it runs. */
+static void write_size(xmlNode *root, const np_node *node)
+{
+	g_autofree char *vcpus = g_strdup_printf("%" G_GUINT64_FORMAT, MAX(node->vcpus, node->vcpus_max));
+	write_memory(root, "memory", MAX(node->memory, node->memory_max));
+	if (node->memory_max > node->memory)
+		write_memory(root, "currentMemory", node->memory);
+	xmlNode *vcpu = np_xml_add_text(root, "vcpu", vcpus);
+	if (node->vcpus_max > node->vcpus)
+		np_xml_attr_uint(vcpu, "current", node->vcpus);
+}
+
 static void write_machine(xmlNode *root, const np_node *node)
 {
-	g_autofree char *memory = g_strdup_printf("%" G_GUINT64_FORMAT, node->memory / 1024);
-	g_autofree char *vcpus = g_strdup_printf("%" G_GUINT64_FORMAT, node->vcpus);
-	np_xml_attr(np_xml_add_text(root, "memory", memory), "unit", "KiB");
-	np_xml_add_text(root, "vcpu", vcpus);
+	write_size(root, node);
 	xmlNode *os = np_xml_add(root, "os", NULL);
 	xmlNode *type = np_xml_add_text(os, "type", "hvm");
 	np_xml_attr(type, "arch", "x86_64");
@@ -82,8 +97,7 @@ static void write_lifecycle(xmlNode *root)
 	np_xml_add_text(root, "on_crash", "destroy");
 }
 
-/* "vda", "vdb", …, "vdz", "vdaa" */
-static char *target_name(const char *prefix, unsigned index)
+char *np_target_name(const char *prefix, unsigned index)
 {
 	g_autoptr(GString) name = g_string_new(NULL);
 	for (unsigned rest = index + 1; rest > 0; rest = (rest - 1) / 26)
@@ -111,13 +125,15 @@ static void write_disks(xmlNode *devices, const np_domain_spec *spec)
 		const np_disk *disk = g_ptr_array_index(node->disks, i);
 		gboolean virtio = disk->bus == NP_BUS_VIRTIO;
 		g_autofree char *volume = np_volume_name(node->base.name, disk->base.name);
-		g_autofree char *target = target_name(virtio ? "vd" : "sd", virtio ? n_virtio++ : n_scsi++);
+		g_autofree char *target = np_target_name(virtio ? "vd" : "sd", virtio ? n_virtio++ : n_scsi++);
 		xmlNode *element = write_disk(devices, pool, volume, "qcow2", disk->cache);
+		g_autofree char *serial = np_disk_serial(disk->base.name);
 		np_xml_add(element, "target", "dev", target, "bus", np_bus_names[disk->bus], NULL);
+		np_xml_add_text(element, "serial", serial);
 		needs_scsi |= disk->bus == NP_BUS_SCSI;
 	}
 	if (spec->share) {
-		g_autofree char *target = target_name("vd", n_virtio);
+		g_autofree char *target = np_target_name("vd", n_virtio);
 		xmlNode *element = write_disk(devices, NP_POOL_IMAGES, spec->share, "raw", NP_CACHE_DEFAULT);
 		np_xml_add(element, "target", "dev", target, "bus", "virtio", NULL);
 		np_xml_add_text(element, "serial", NP_SHARE_SERIAL);
@@ -153,9 +169,24 @@ static void write_small_devices(xmlNode *devices)
 	xmlNode *channel = np_xml_add(devices, "channel", "type", "unix", NULL);
 	np_xml_add(channel, "target", "type", "virtio", "name", "org.qemu.guest_agent.0", NULL);
 	np_xml_add(devices, "controller", "type", "usb", "model", "none", NULL);
-	np_xml_add(devices, "memballoon", "model", "none", NULL);
+	np_xml_add(devices, "memballoon", "model", "virtio", NULL);
 	xmlNode *rng = np_xml_add(devices, "rng", "model", "virtio", NULL);
 	np_xml_attr(np_xml_add_text(rng, "backend", "/dev/urandom"), "model", "random");
+}
+
+/* Each of these sits on a port of its own; so does the controller of the channel, which libvirt adds. */
+#define ON_PORTS                                                                                                       \
+	"disk[target/@bus='virtio'] | interface | controller[@type='scsi'] | channel | memballoon | rng"
+
+/* A device can be added while the guest runs only on a port that is there already. */
+static void write_ports(xmlNode *devices)
+{
+	g_autoptr(GPtrArray) found = np_xml_find(devices, ON_PORTS);
+	for (guint i = 1; i <= found->len + NP_SPARE_PORTS; i++) {
+		xmlNode *port = np_xml_add(devices, "controller", "type", "pci", NULL);
+		np_xml_attr_uint(port, "index", i);
+		np_xml_attr(port, "model", "pcie-root-port");
+	}
 }
 
 char *np_domain_xml(const np_domain_spec *spec)
@@ -166,6 +197,8 @@ char *np_domain_xml(const np_domain_spec *spec)
 	np_xml_add_text(root, "name", spec->node->libvirt_name);
 	np_xml_add_text(root, "uuid", spec->node->uuid);
 	write_mark(root, spec);
+	if (spec->node->description)
+		np_xml_add_text(root, "description", spec->node->description);
 	write_machine(root, spec->node);
 	write_cpu(root, spec);
 	write_lifecycle(root);
@@ -173,5 +206,6 @@ char *np_domain_xml(const np_domain_spec *spec)
 	write_disks(devices, spec);
 	write_nics(devices, spec->node);
 	write_small_devices(devices);
+	write_ports(devices);
 	return np_xml_format(doc);
 }

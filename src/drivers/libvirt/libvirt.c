@@ -8,7 +8,9 @@
 #include "drivers/libvirt/observe.h"
 #include "drivers/libvirt/pool.h"
 #include "drivers/libvirt/record.h"
+#include "drivers/libvirt/reattach.h"
 #include "drivers/libvirt/secret.h"
+#include "drivers/libvirt/update.h"
 #include "drivers/libvirt/upload.h"
 #include "drivers/libvirt/volume.h"
 
@@ -33,8 +35,10 @@ const np_hypervisor_ops np_libvirt = {
 	.volume_create = np_volume_create,
 	.volume_delete = np_volume_delete,
 	.network_ensure = np_network_ensure,
+	.network_reattach = np_network_reattach,
 	.network_delete = np_network_delete,
 	.domain_define = np_domain_define,
+	.domain_update = np_domain_update,
 	.domain_start = np_domain_start,
 	.domain_record = np_domain_record,
 	.network_record = np_network_record_write,

@@ -82,3 +82,18 @@ xmlNode *np_mark_add(xmlNode *mark, const char *name)
 	xmlSetNs(node, mark->ns);
 	return node;
 }
+
+char *np_mark_format(xmlNode *root)
+{
+	g_autoptr(GPtrArray) found = np_xml_find(root, "metadata/np:lab");
+	g_autoptr(xmlDoc) doc = np_xml_new("none");
+	xmlNode *mark = xmlDocCopyNode(g_ptr_array_index(found, 0), doc, 1);
+	xmlNode *old = xmlDocSetRootElement(doc, mark);
+	xmlFreeNode(old);
+	g_autoptr(GPtrArray) all = np_xml_find(mark, "descendant-or-self::*");
+	for (guint i = 0; i < all->len; i++)
+		xmlSetNs(g_ptr_array_index(all, i), NULL);
+	xmlFreeNsList(mark->nsDef);
+	mark->nsDef = NULL;
+	return np_xml_format(doc);
+}

@@ -25,5 +25,8 @@ xmlNode *np_mark_write(xmlNode *root, const char *lab, const char *address);
 void np_mark_record(xmlNode *mark, const GPtrArray *record);
 /* The mark of a domain's or network's root element; NULL: it has none. */
 xmlNode *np_mark_find(xmlNode *root);
+/* The mark of a domain's root element as virDomainSetMetadata takes it: without the namespace, which that adds. Caller
+ * frees. */
+char *np_mark_format(xmlNode *root);
 /* Appends <np:NAME> to the mark. */
 xmlNode *np_mark_add(xmlNode *mark, const char *name);

@@ -10,7 +10,8 @@
 static const struct {
 	int section;
 	const char *path;
-} hosts[] = {
+} sections[] = {
+	{VIR_NETWORK_SECTION_IP_DHCP_RANGE, "ip/dhcp/range"},
 	{VIR_NETWORK_SECTION_IP_DHCP_HOST, "ip/dhcp/host"},
 	{VIR_NETWORK_SECTION_DNS_HOST, "dns/host"},
 };
@@ -22,26 +23,26 @@ static bool fail(np_conn *conn, virNetworkPtr vir, const char *what, GError **er
 	return false;
 }
 
-/* What identifies a host entry, whatever the order of its attributes. */
-static char *host_key(xmlNode *host)
+/* What identifies an entry, whatever the order of its attributes. */
+static char *entry_key(xmlNode *entry)
 {
-	g_autofree char *mac = np_xml_get(host, "@mac");
-	g_autofree char *ip = np_xml_get(host, "@ip");
-	g_autofree char *name = np_xml_get(host, "@name|hostname");
+	g_autofree char *mac = np_xml_get(entry, "@mac|@start");
+	g_autofree char *ip = np_xml_get(entry, "@ip|@end");
+	g_autofree char *name = np_xml_get(entry, "@name|hostname");
 	return g_strjoin("|", mac ? mac : "", ip ? ip : "", name ? name : "", NULL);
 }
 
-static GHashTable *host_keys(xmlNode *root, const char *path)
+static GHashTable *entry_keys(xmlNode *root, const char *path)
 {
 	GHashTable *keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GPtrArray) found = np_xml_find(root, path);
 	for (guint i = 0; i < found->len; i++)
-		g_hash_table_insert(keys, host_key(g_ptr_array_index(found, i)), g_ptr_array_index(found, i));
+		g_hash_table_insert(keys, entry_key(g_ptr_array_index(found, i)), g_ptr_array_index(found, i));
 	return keys;
 }
 
-/* Applies `command` to the live network for each host that is in `these` and not in `those`. */
-static bool update_hosts(virNetworkPtr vir, int section, virNetworkUpdateCommand command, GHashTable *these,
+/* Applies `command` to the live network for each entry that is in `these` and not in `those`. */
+static bool update_entries(virNetworkPtr vir, int section, virNetworkUpdateCommand command, GHashTable *these,
                          GHashTable *those)
 {
 	GHashTableIter iter;
@@ -57,30 +58,30 @@ static bool update_hosts(virNetworkPtr vir, int section, virNetworkUpdateCommand
 	return true;
 }
 
-static bool sync_hosts(virNetworkPtr vir, xmlNode *live, xmlNode *wanted)
+static bool sync_entries(virNetworkPtr vir, xmlNode *live, xmlNode *wanted)
 {
-	for (unsigned i = 0; i < G_N_ELEMENTS(hosts); i++) {
-		g_autoptr(GHashTable) is = host_keys(live, hosts[i].path);
-		g_autoptr(GHashTable) be = host_keys(wanted, hosts[i].path);
-		if (!update_hosts(vir, hosts[i].section, VIR_NETWORK_UPDATE_COMMAND_DELETE, is, be) ||
-		    !update_hosts(vir, hosts[i].section, VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, be, is))
+	for (unsigned i = 0; i < G_N_ELEMENTS(sections); i++) {
+		g_autoptr(GHashTable) is = entry_keys(live, sections[i].path);
+		g_autoptr(GHashTable) be = entry_keys(wanted, sections[i].path);
+		if (!update_entries(vir, sections[i].section, VIR_NETWORK_UPDATE_COMMAND_DELETE, is, be) ||
+		    !update_entries(vir, sections[i].section, VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, be, is))
 			return false;
 	}
 	return true;
 }
 
-/* True when the two differ in more than their hosts. */
+/* True when the two differ in more than these. */
 static bool differs(xmlNode *live, xmlNode *wanted)
 {
 	g_autoptr(np_seen_network) a = np_network_read(live, NULL);
 	g_autoptr(np_seen_network) b = np_network_read(wanted, NULL);
 	const np_network *x = a->network, *y = b->network;
 	return x->mode != y->mode || x->cidr.base != y->cidr.base || x->cidr.prefix != y->cidr.prefix ||
-	       x->mtu != y->mtu || x->gateway != y->gateway || !x->dhcp != !y->dhcp ||
+	       x->mtu != y->mtu || x->gateway != y->gateway ||
 	       g_strcmp0(x->device, y->device) != 0;
 }
 
-/* A running network gets new hosts while it runs; for anything else it is started anew. */
+/* A running network gets hosts and DHCP while it runs; for anything else it is started anew. */
 static bool bring_up_to_date(np_conn *conn, virNetworkPtr vir, const char *wanted, GError **error)
 {
 	char *text = virNetworkGetXMLDesc(vir, 0);
@@ -93,8 +94,8 @@ static bool bring_up_to_date(np_conn *conn, virNetworkPtr vir, const char *wante
 		return false;
 	if (differs(xmlDocGetRootElement(live), xmlDocGetRootElement(doc)))
 		return virNetworkDestroy(vir) == 0 || fail(conn, vir, "stopped", error);
-	return sync_hosts(vir, xmlDocGetRootElement(live), xmlDocGetRootElement(doc)) ||
-	       fail(conn, vir, "given its hosts", error);
+	return sync_entries(vir, xmlDocGetRootElement(live), xmlDocGetRootElement(doc)) ||
+	       fail(conn, vir, "given its hosts and DHCP range", error);
 }
 
 bool np_network_ensure(np_conn *conn, const np_lab *lab, const np_network *network, const GPtrArray *record, GError **error)

@@ -11,9 +11,9 @@ bool np_domain_record(np_conn *conn, const char *lab, const char *libvirt_name, 
 	g_autoptr(xmlDoc) doc = domain ? np_domain_describe(domain, error) : NULL;
 	if (!doc)
 		return false;
-	xmlNode *mark = np_mark_find(xmlDocGetRootElement(doc));
-	np_mark_record(mark, record);
-	g_autofree char *xml = np_xml_format_node(mark);
+	xmlNode *root = xmlDocGetRootElement(doc);
+	np_mark_record(np_mark_find(root), record);
+	g_autofree char *xml = np_mark_format(root);
 	unsigned flags = VIR_DOMAIN_AFFECT_CONFIG;
 	if (virDomainIsActive(domain) == 1)
 		flags |= VIR_DOMAIN_AFFECT_LIVE;

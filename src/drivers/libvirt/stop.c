@@ -3,88 +3,36 @@
 #include "base/error.h"
 #include "drivers/libvirt/describe.h"
 #include "drivers/libvirt/domain.h"
+#include "drivers/libvirt/waiter.h"
 
 /* A guest that is still booting does not hear the power button, so it is pressed again. */
 /* The event ends the wait; with many connections' events at once libvirt's test driver loses some. */
 #define LOOK_AGAIN_US (1 * G_USEC_PER_SEC)
 #define PRESS_AGAIN_US (10 * G_USEC_PER_SEC)
 
-typedef struct {
-	gatomicrefcount
-	        refs; /* the waiter's and the callback's; libvirt drops the latter some time after deregistration */
-	GMutex lock;
-	GCond cond;
-	bool stopped, cancelled;
-} waiter;
-
-static waiter *waiter_new(void)
-{
-	waiter *wait = g_new0(waiter, 1);
-	g_atomic_ref_count_init(&wait->refs);
-	g_mutex_init(&wait->lock);
-	g_cond_init(&wait->cond);
-	return wait;
-}
-
-static void waiter_unref(gpointer data)
-{
-	waiter *wait = data;
-	if (!g_atomic_ref_count_dec(&wait->refs))
-		return;
-	g_mutex_clear(&wait->lock);
-	g_cond_clear(&wait->cond);
-	g_free(wait);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(waiter, waiter_unref)
+enum { STOPPED = 1, CANCELLED = 2 };
 
 static int on_lifecycle(virConnectPtr vir, virDomainPtr domain, int event, int detail, void *data)
 {
 	(void)vir;
 	(void)domain;
 	(void)detail;
-	waiter *wait = data;
-	if (event != VIR_DOMAIN_EVENT_STOPPED && event != VIR_DOMAIN_EVENT_UNDEFINED &&
-	    event != VIR_DOMAIN_EVENT_CRASHED)
-		return 0;
-	g_mutex_lock(&wait->lock);
-	wait->stopped = true;
-	g_cond_signal(&wait->cond);
-	g_mutex_unlock(&wait->lock);
+	if (event == VIR_DOMAIN_EVENT_STOPPED || event == VIR_DOMAIN_EVENT_UNDEFINED || event == VIR_DOMAIN_EVENT_CRASHED)
+		np_waiter_fire(data, STOPPED);
 	return 0;
 }
 
 static void on_cancel(GCancellable *cancel, gpointer data)
 {
 	(void)cancel;
-	waiter *wait = data;
-	g_mutex_lock(&wait->lock);
-	wait->cancelled = true;
-	g_cond_signal(&wait->cond);
-	g_mutex_unlock(&wait->lock);
-}
-
-/* Until it stopped, was cancelled, or `until` passed. */
-static void wait_until(waiter *wait, gint64 until)
-{
-	g_mutex_lock(&wait->lock);
-	while (!wait->stopped && !wait->cancelled && g_cond_wait_until(&wait->cond, &wait->lock, until))
-		;
-	g_mutex_unlock(&wait->lock);
-}
-
-static bool is_cancelled(waiter *wait)
-{
-	g_mutex_lock(&wait->lock);
-	bool cancelled = wait->cancelled;
-	g_mutex_unlock(&wait->lock);
-	return cancelled;
+	np_waiter_fire(data, CANCELLED);
 }
 
 /* Without flags libvirt asks the guest agent when it is connected, else it presses the ACPI button. */
-static void ask(virDomainPtr domain, waiter *wait, gint64 deadline)
+static void ask(virDomainPtr domain, np_waiter *wait, gint64 deadline)
 {
 	gint64 press = 0;
-	while (virDomainIsActive(domain) == 1 && !is_cancelled(wait)) {
+	while (virDomainIsActive(domain) == 1 && !(np_waiter_fired(wait) & CANCELLED)) {
 		gint64 now = g_get_monotonic_time();
 		/* A guest that cannot be asked is waited for all the same: it may be on its way down. */
 		if (now >= deadline)
@@ -93,19 +41,19 @@ static void ask(virDomainPtr domain, waiter *wait, gint64 deadline)
 			(void)virDomainShutdown(domain);
 			press = now + PRESS_AGAIN_US;
 		}
-		wait_until(wait, MIN(deadline, now + LOOK_AGAIN_US));
+		np_waiter_wait(wait, MIN(deadline, now + LOOK_AGAIN_US));
 	}
 }
 
 static void shut_down(np_conn *conn, virDomainPtr domain, guint64 timeout_ms, GCancellable *cancel)
 {
 	gint64 deadline = g_get_monotonic_time() + (gint64)MIN(timeout_ms, G_MAXINT32) * 1000;
-	g_autoptr(waiter) wait = waiter_new();
-	g_atomic_ref_count_inc(&wait->refs);
+	g_autoptr(np_waiter) wait = np_waiter_new(NULL);
 	int id = virConnectDomainEventRegisterAny(conn->vir, domain, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-	                                          VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), wait, waiter_unref);
+	                                          VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), np_waiter_ref(wait),
+	                                          np_waiter_unref);
 	if (id < 0)
-		waiter_unref(wait);
+		np_waiter_unref(wait);
 	gulong handler = cancel ? g_cancellable_connect(cancel, G_CALLBACK(on_cancel), wait, NULL) : 0;
 	ask(domain, wait, deadline);
 	if (handler)

@@ -138,6 +138,26 @@ bool np_volume_delete(np_conn *conn, const char *pool_name, const char *name, GE
 	return np_volume_clear(conn, pool, name, error);
 }
 
+bool np_volume_grow(np_conn *conn, const char *pool_name, const char *name, guint64 capacity, GError **error)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(np_conn_pool_lock(conn, pool_name));
+	g_autoptr(virStoragePool) pool = np_pool_need(conn, pool_name, error);
+	if (!pool)
+		return false;
+	/* The test driver's volumes have no bytes, and a size that only a new one can change. */
+	if (conn->mock) {
+		g_autoptr(virStorageVol) made = np_volume_drop(conn, pool, name, error)
+		                                        ? np_volume_make(conn, pool, name, "qcow2", capacity, error)
+		                                        : NULL;
+		return made != NULL;
+	}
+	g_autoptr(virStorageVol) volume = virStorageVolLookupByName(pool, name);
+	if (volume && virStorageVolResize(volume, capacity, 0) == 0)
+		return true;
+	np_virt_error(error, NP_ERROR_FAILED, "Volume '%s' of pool '%s' cannot be grown at %s", name, pool_name, conn->uri);
+	return false;
+}
+
 static char *read_backing(virStorageVolPtr volume)
 {
 	char *text = virStorageVolGetXMLDesc(volume, 0);

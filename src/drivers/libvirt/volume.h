@@ -4,6 +4,8 @@
 
 bool np_volume_create(np_conn *conn, const char *pool, const char *name, const char *format, guint64 capacity,
                       GError **error);
+/* To that many bytes; it is in use by no running domain. */
+bool np_volume_grow(np_conn *conn, const char *pool, const char *name, guint64 capacity, GError **error);
 bool np_volume_delete(np_conn *conn, const char *pool, const char *name, GError **error);
 
 /* Format that libvirt found in a volume ("raw" when it found none); NULL when it cannot say. Caller frees. */

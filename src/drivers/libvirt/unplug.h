@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "drivers/libvirt/conn.h"
+
+/* Takes a device, named by its alias, out of a running domain and waits until the guest has let go of it. */
+bool np_domain_unplug(np_conn *conn, virDomainPtr domain, const char *alias, const char *what, gint64 patience_us,
+                      GError **error);
+/* Asks the guest's memory balloon for that size and waits until it has it. */
+bool np_domain_balloon(np_conn *conn, virDomainPtr domain, guint64 bytes, gint64 patience_us, GError **error);
