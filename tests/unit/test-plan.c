@@ -10,16 +10,18 @@
  *   @FOREIGN "domain NAME" …   one a line: names that somebody else has at the host
  *   @WANT   a lab file (default: @HAVE)           @DESTROY instead of it: plan of destroy
  *   @EXAMPLE NAME   instead of it: examples/NAME/lab.yaml
+ *   @GRAPH dot|mermaid [plan] [unfold]   expect the lab's picture instead; with plan: of what the plan does
  *   @EXPECT the plan's text, then the steps with what each needs
  * NP_TEST_REGENERATE=1 rewrites @EXPECT; read the difference. */
 #include <glib.h>
 #include <string.h>
 
 #include "lab/lab.h"
+#include "plan/graph.h"
 #include "plan/order.h"
 
 typedef struct {
-	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *want, *expect;
+	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *want, *graph, *expect;
 	bool destroy;
 } golden;
 
@@ -49,6 +51,7 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	              : g_str_equal(name, "NOKVM")       ? &g->nokvm
 	              : g_str_equal(name, "FOREIGN")     ? &g->foreign
 	              : g_str_equal(name, "WANT")        ? &g->want
+	              : g_str_equal(name, "GRAPH")       ? &g->graph
 	              : g_str_equal(name, "EXPECT")      ? &g->expect
 	                                                 : NULL;
 	if (g_str_equal(name, "DESTROY"))
@@ -289,12 +292,20 @@ static char *render_steps(const GPtrArray *steps)
 	return g_string_free(out, FALSE);
 }
 
+static char *picture(const golden *g, const np_lab *lab, const np_plan *plan)
+{
+	np_graph_language language = listed(g->graph, "mermaid") ? NP_GRAPH_MERMAID : NP_GRAPH_DOT;
+	return np_graph_render(lab, listed(g->graph, "plan") ? plan : NULL, language, listed(g->graph, "unfold"));
+}
+
 static char *outcome(const golden *g)
 {
 	g_autoptr(np_lab) lab = load(g->want ? g->want : g->have);
 	np_lab_foreach_node(&lab->site, set_inject, NULL);
 	g_autoptr(np_world) world = make_world(g, lab->name);
 	g_autoptr(np_plan) plan = g->destroy ? np_plan_destroy(lab, world) : np_plan_make(lab, world);
+	if (g->graph)
+		return picture(g, lab, plan);
 	g_autofree char *text = np_plan_render(plan, false);
 	if (plan->problems->len || (np_plan_is_empty(plan) && !g->destroy))
 		return g_steal_pointer(&text);
@@ -305,7 +316,7 @@ static char *outcome(const golden *g)
 
 static void golden_clear(golden *g)
 {
-	char *texts[] = {g->host, g->have, g->off, g->unready, g->damaged, g->unreachable, g->nokvm, g->foreign, g->want, g->expect};
+	char *texts[] = {g->host, g->have, g->off, g->unready, g->damaged, g->unreachable, g->nokvm, g->foreign, g->want, g->graph, g->expect};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
 	g_clear_pointer(&having, np_lab_free);
