@@ -25,6 +25,8 @@ typedef struct {
 	char **vars, **var_files, **targets, **replace, **rest;
 	gboolean destroy, refresh_only;
 	gboolean strict, print, resources, diagnostics, man; /* of validate; of schema */
+	char *format;          /* of graph, as the two below */
+	gboolean plan, unfold;
 	gboolean json, quiet, verbose, no_color, yes, detailed, all_labs;
 	/* worked out of the above */
 	guint64 lock_timeout_ms;
@@ -55,6 +57,7 @@ int np_cmd_destroy(const np_command *command, np_options *options);
 int np_cmd_status(const np_command *command, np_options *options);
 int np_cmd_doctor(const np_command *command, np_options *options);
 int np_cmd_ssh(const np_command *command, np_options *options);
+int np_cmd_graph(const np_command *command, np_options *options);
 int np_cmd_schema(const np_command *command, np_options *options);
 int np_cmd_version(const np_command *command, np_options *options);
 

@@ -31,6 +31,10 @@ const np_command np_commands[] = {
 	{"ssh", "[LAB] ADDRESS [-- COMMAND…]", "log in to a node at any level, or run a command there",
 	 "ADDRESS is a node's path, such as compute-1/guest-2. The lab's own key is used and the guests' host keys are pinned.",
 	 LAB_OPTIONS, 1, 2, np_cmd_ssh},
+	{"graph", "[LAB]", "draw the lab: nested boxes, level in level, and the networks between them",
+	 "Writes a picture, or text for one. With --plan each box has a sign and a colour for what apply would do to it; without, nothing but "
+	 "the lab file is looked at. Five and more siblings that are equal but for names and addresses are one box.",
+	 LAB_OPTIONS " format plan unfold", 0, 1, np_cmd_graph},
 	{"schema", "", "print the JSON Schema of the lab file", NULL, "diagnostics man", 0, 0, np_cmd_schema},
 	{"version", "", "print the version", NULL, "json", 0, 0, np_cmd_version},
 	{NULL},

@@ -31,6 +31,9 @@ static const option options_table[] = {
 	{"destroy", 0, G_OPTION_ARG_NONE, AT(destroy), NULL, "plan to remove everything, or the targets", false},
 	{"refresh-only", 0, G_OPTION_ARG_NONE, AT(refresh_only), NULL, "show what moved outside nestplan; apply keeps it as the new record, and changes nothing else", false},
 	{"out", 0, G_OPTION_ARG_FILENAME, AT(out), "FILE", "save the plan; 'nestplan apply FILE' does it", false},
+	{"format", 0, G_OPTION_ARG_STRING, AT(format), "FORMAT", "dot (default), mermaid or svg", false},
+	{"plan", 0, G_OPTION_ARG_NONE, AT(plan), NULL, "look at the host, and show in colours what apply would do", false},
+	{"unfold", 0, G_OPTION_ARG_NONE, AT(unfold), NULL, "draw every node, also many equal ones", false},
 	{"auto-approve", 'y', G_OPTION_ARG_NONE, AT(yes), NULL, "do not ask", false},
 	{"parallelism", 0, G_OPTION_ARG_STRING, AT(parallelism), "N", "steps done at once (default: 10)", false},
 	{"lock-timeout", 0, G_OPTION_ARG_STRING, AT(lock_timeout), "DURATION", "how long to wait for another run (default: 0s)", false},
@@ -161,6 +164,9 @@ static int check(const np_command *command, np_options *ret)
 	const char *why = NULL;
 	if (ret->lock_timeout && !np_duration_parse(ret->lock_timeout, &ret->lock_timeout_ms, &why))
 		return usage(command, "--lock-timeout takes a duration with a unit, such as 30s or 10m.");
+	static const char *const formats[] = {"dot", "mermaid", "svg", NULL};
+	if (ret->format && !g_strv_contains(formats, ret->format))
+		return usage(command, "--format takes dot, mermaid or svg.");
 	if (ret->parallelism) {
 		char *end;
 		unsigned long jobs = strtoul(ret->parallelism, &end, 10);
@@ -204,6 +210,7 @@ void np_options_clear(np_options *options)
 	g_free(options->lock_timeout);
 	g_free(options->parallelism);
 	g_free(options->out);
+	g_free(options->format);
 	g_strfreev(options->vars);
 	g_strfreev(options->var_files);
 	g_strfreev(options->targets);

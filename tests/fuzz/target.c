@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lab/lab.h"
+#include "plan/graph.h"
 #include "plan/order.h"
 #include "world/world.h"
 
@@ -28,8 +29,12 @@ static void plan_make(np_lab *lab)
 	np_accel_decide(&world->root->facts, &world->kernel, &world->accel);
 	g_autoptr(np_plan) plan = np_plan_make(lab, world, NULL);
 	g_autofree char *text = np_plan_render(plan, 0), *json = np_plan_json(plan, false);
+	g_autofree char *dot = np_graph_render(lab, plan, NP_GRAPH_DOT, false);
+	g_autofree char *mermaid = np_graph_render(lab, NULL, NP_GRAPH_MERMAID, true);
 	g_assert_nonnull(text);
 	g_assert_nonnull(json);
+	g_assert_nonnull(dot);
+	g_assert_nonnull(mermaid);
 	if (plan->problems->len == 0)
 		g_ptr_array_unref(np_order_make(lab, world, plan));
 }

@@ -15,6 +15,7 @@
  *   @WANT   a lab file (default: @HAVE)           @DESTROY instead of it: plan of destroy
  *   @TARGET ADDRESS…   @REPLACE ADDRESS…   @REFRESH   @ALL (nothing folded)   @JSON (the plan as JSON instead of text)
  *   @EXAMPLE NAME   instead of it: examples/NAME/lab.yaml
+ *   @GRAPH dot|mermaid [plan] [unfold]   expect the lab's picture instead; with plan: of what the plan does
  *   @EXPECT the plan's text, then the steps with what each needs
  * NP_TEST_REGENERATE=1 rewrites @EXPECT; read the difference. */
 #include <glib.h>
@@ -22,10 +23,11 @@
 
 #include "base/units.h"
 #include "lab/lab.h"
+#include "plan/graph.h"
 #include "plan/order.h"
 
 typedef struct {
-	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *want, *expect;
+	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *want, *graph, *expect;
 	char *applied, *outside, *limit, *target, *replace;
 	bool destroy, refresh, all, json;
 } golden;
@@ -61,6 +63,7 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	              : g_str_equal(name, "TARGET")      ? &g->target
 	              : g_str_equal(name, "REPLACE")     ? &g->replace
 	              : g_str_equal(name, "WANT")        ? &g->want
+	              : g_str_equal(name, "GRAPH")       ? &g->graph
 	              : g_str_equal(name, "EXPECT")      ? &g->expect
 	                                                 : NULL;
 	bool *flag = g_str_equal(name, "DESTROY")   ? &g->destroy
@@ -441,6 +444,12 @@ static GStrv words_of(const char *list)
 	return list ? g_strsplit(g_strchomp(g_strdelimit((char *)list, "\n", ' ')), " ", -1) : NULL;
 }
 
+static char *picture(const golden *g, const np_lab *lab, const np_plan *plan)
+{
+	np_graph_language language = listed(g->graph, "mermaid") ? NP_GRAPH_MERMAID : NP_GRAPH_DOT;
+	return np_graph_render(lab, listed(g->graph, "plan") ? plan : NULL, language, listed(g->graph, "unfold"));
+}
+
 static char *outcome(const golden *g)
 {
 	g_autoptr(np_lab) lab = load_resolved(g->want ? g->want : g->have);
@@ -448,6 +457,8 @@ static char *outcome(const golden *g)
 	g_auto(GStrv) targets = words_of(g->target), replace = words_of(g->replace);
 	np_plan_options options = {(const char *const *)targets, (const char *const *)replace, g->destroy, g->refresh};
 	g_autoptr(np_plan) plan = np_plan_make(lab, world, &options);
+	if (g->graph)
+		return picture(g, lab, plan);
 	if (g->json) {
 		g_autofree char *json = np_plan_json(plan, true);
 		return g_strconcat(json, "\n", NULL);
@@ -463,7 +474,7 @@ static char *outcome(const golden *g)
 static void golden_clear(golden *g)
 {
 	char *texts[] = {g->host, g->have,   g->off,    g->unready, g->damaged, g->unreachable, g->nokvm, g->foreign,
-	                 g->want, g->expect, g->applied, g->outside, g->limit,   g->target,      g->replace};
+	                 g->want, g->expect, g->applied, g->outside, g->limit,   g->target,      g->replace, g->graph};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
 	g_clear_pointer(&having.stored, np_lab_free);
