@@ -184,8 +184,9 @@ static void test_facts(void)
 	g_autofree char *uri = np_libvirt.uri(conn);
 	g_assert_cmpstr(uri, ==, "test:///default");
 	g_assert_true(np_libvirt.alive(conn));
-	g_assert_cmpuint(facts.memory, >, GIB);
-	g_assert_cmpuint(facts.cpus, ==, 16);
+	/* Its machine does not exist, and may carry anything. */
+	g_assert_cmpuint(facts.memory, ==, 0);
+	g_assert_cmpuint(facts.cpus, ==, 0);
 	g_assert_cmpstr(facts.flag, ==, "svm");
 	g_assert_false(facts.local);
 	np_libvirt.close(conn);
