@@ -16,6 +16,10 @@ void np_diff_nesting(np_plan *plan, const np_lab *lab, const np_world *world);
 /* A row when nestplan switched nesting on for this lab: it is needed no longer. */
 void np_diff_nesting_release(np_plan *plan, const np_world *world, const char *lab);
 
+/* The lab against what else the host has: memory, CPUs, ranges of addresses. After np_diff_lab: what exists already is not
+ * judged again. */
+void np_diff_host(np_plan *plan, const np_lab *lab, const np_world *world);
+
 void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world);
 /* Deletes all of a site: nodes inside first, then nodes, then networks. */
 void np_diff_delete_site(np_plan *plan, const np_seen_site *site, const char *reason);

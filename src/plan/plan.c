@@ -146,6 +146,7 @@ np_plan *np_plan_make(const np_lab *lab, const np_world *world)
 	np_plan *plan = plan_new(lab->name);
 	plan->accel_reason = g_strdup(world->accel.reason);
 	np_diff_lab(plan, lab, world);
+	np_diff_host(plan, lab, world);
 	finish(plan);
 	return plan;
 }

@@ -8,6 +8,9 @@
  *   @UNREACHABLE ADDRESS…   hypervisors that run and do not answer
  *   @NOKVM ADDRESS…   hypervisors whose proof failed
  *   @FOREIGN "domain NAME" …   one a line: names that somebody else has at the host
+ *   @CAPACITY MEMORY CPUS   of the host (default: unknown)
+ *   @RANGES "RANGE NETWORK DEVICE [idle] [in ADDRESS]" …   one a line: libvirt networks of somebody else
+ *   @ROUTES "RANGE DEVICE [link]" …   one a line: of the host's kernel
  *   @WANT   a lab file (default: @HAVE)           @DESTROY instead of it: plan of destroy
  *   @EXAMPLE NAME   instead of it: examples/NAME/lab.yaml
  *   @EXPECT the plan's text, then the steps with what each needs
@@ -15,11 +18,12 @@
 #include <glib.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "lab/lab.h"
 #include "plan/order.h"
 
 typedef struct {
-	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *want, *expect;
+	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *capacity, *ranges, *routes, *want, *expect;
 	bool destroy;
 } golden;
 
@@ -48,6 +52,9 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	              : g_str_equal(name, "UNREACHABLE") ? &g->unreachable
 	              : g_str_equal(name, "NOKVM")       ? &g->nokvm
 	              : g_str_equal(name, "FOREIGN")     ? &g->foreign
+	              : g_str_equal(name, "CAPACITY")    ? &g->capacity
+	              : g_str_equal(name, "RANGES")      ? &g->ranges
+	              : g_str_equal(name, "ROUTES")      ? &g->routes
 	              : g_str_equal(name, "WANT")        ? &g->want
 	              : g_str_equal(name, "EXPECT")      ? &g->expect
 	                                                 : NULL;
@@ -252,6 +259,52 @@ static void make_host(np_world *world, const char *words)
 	world->root->facts.nested = world->kernel.nested;
 }
 
+static void set_capacity(np_host_facts *facts, const char *text)
+{
+	const char *why;
+	g_auto(GStrv) words = g_strsplit(text, " ", 2);
+	g_assert_true(np_size_parse(words[0], &facts->memory, &why));
+	facts->cpus = (unsigned)strtoul(words[1], NULL, 10);
+}
+
+static np_cidr read_range(const char *text)
+{
+	np_cidr range;
+	const char *why;
+	g_assert_true(np_cidr_parse(text, &range, &why));
+	return range;
+}
+
+/* RANGE NETWORK DEVICE [idle] [in ADDRESS] */
+static void add_range(np_world *world, const char *line)
+{
+	g_auto(GStrv) words = g_strsplit(line, " ", -1);
+	const char *in = strstr(line, " in ");
+	np_seen_site *site = np_world_site(world, in ? in + strlen(" in ") : "");
+	g_assert_nonnull(site);
+	g_ptr_array_add(site->ranges, np_foreign_range_new(read_range(words[0]), g_strdup(words[1]), g_strdup(words[2]),
+	                                                   !listed(line, "idle")));
+}
+
+static void add_route(np_world *world, const char *line)
+{
+	g_auto(GStrv) words = g_strsplit(line, " ", -1);
+	g_ptr_array_add(world->kernel.routes, np_route_new(read_range(words[0]), g_strdup(words[1]), listed(line, "link")));
+}
+
+static void add_foreign(np_world *world, const char *line)
+{
+	g_hash_table_add(world->root->foreign, g_strdup(line));
+}
+
+static void each_line(np_world *world, const char *text, void (*fn)(np_world *world, const char *line))
+{
+	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+	for (char **line = lines; *line; line++)
+		if (**line)
+			fn(world, *line);
+}
+
 static np_world *make_world(const golden *g, const char *name)
 {
 	np_world *world = np_world_new(name);
@@ -267,10 +320,11 @@ static np_world *make_world(const golden *g, const char *name)
 		np_lab_foreach_node(&having->site, set_inject, NULL);
 		fill_site(world->root, &having->site, world, g);
 	}
-	g_auto(GStrv) foreign = g_strsplit(g->foreign ? g->foreign : "", "\n", -1);
-	for (char **line = foreign; *line; line++)
-		if (**line)
-			g_hash_table_add(world->root->foreign, g_strdup(*line));
+	if (g->capacity)
+		set_capacity(&world->root->facts, g->capacity);
+	each_line(world, g->foreign, add_foreign);
+	each_line(world, g->ranges, add_range);
+	each_line(world, g->routes, add_route);
 	return world;
 }
 
@@ -305,7 +359,8 @@ static char *outcome(const golden *g)
 
 static void golden_clear(golden *g)
 {
-	char *texts[] = {g->host, g->have, g->off, g->unready, g->damaged, g->unreachable, g->nokvm, g->foreign, g->want, g->expect};
+	char *texts[] = {g->host, g->have, g->off, g->unready, g->damaged, g->unreachable, g->nokvm, g->foreign, g->capacity, g->ranges, g->routes,
+	                 g->want, g->expect};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
 	g_clear_pointer(&having, np_lab_free);
