@@ -277,6 +277,16 @@ static int diag_compare(gconstpointer a, gconstpointer b)
 	return strcmp(x->message, y->message);
 }
 
+bool np_diags_has(const np_diags *diags, unsigned code, np_pos pos)
+{
+	for (guint i = 0; i < diags->list->len; i++) {
+		const np_diag *diag = diags->list->pdata[i];
+		if (diag->code == code && diag->pos.source == pos.source && diag->pos.line == pos.line && diag->pos.col == pos.col)
+			return true;
+	}
+	return false;
+}
+
 bool np_diags_told(np_diags *diags, unsigned code, np_pos pos)
 {
 	char *key = g_strdup_printf("%u:%u:%u#%u", pos.source, pos.line, pos.col, code);

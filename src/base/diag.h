@@ -58,6 +58,8 @@ void np_diags_add(np_diags *diags, unsigned code, np_severity severity, np_pos p
 #define np_diags_error(diags, code, pos, hint, ...) np_diags_add(diags, code, NP_SEVERITY_ERROR, pos, hint, __VA_ARGS__)
 #define np_diags_warning(diags, code, pos, hint, ...)                                                                  \
 	np_diags_add(diags, code, NP_SEVERITY_WARNING, pos, hint, __VA_ARGS__)
+/* True when a diagnostic with this code and place is in the list. */
+bool np_diags_has(const np_diags *diags, unsigned code, np_pos pos);
 /* False the first time for a code and place: what is written once is wrong once, whatever the words are. */
 bool np_diags_told(np_diags *diags, unsigned code, np_pos pos);
 /* Only for annotate: one more place. */

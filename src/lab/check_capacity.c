@@ -4,21 +4,14 @@
 #include "lab/check.h"
 #include "lab/lab.h"
 
-#define VCPU_RATIO 4 /* vCPUs of the nodes for each of their carrier's: more is slow enough to tell */
-
-typedef struct {
-	guint64 memory, vcpus, disk; /* sums; G_MAXUINT64: more than can be counted */
-	guint64 most_vcpus;          /* of one node */
-} demand;
-
 static guint64 add(guint64 a, guint64 b)
 {
 	return a > G_MAXUINT64 - b ? G_MAXUINT64 : a + b;
 }
 
-static demand site_demand(const np_site *site)
+np_demand np_site_demand(const np_site *site)
 {
-	demand sum = {0};
+	np_demand sum = {0};
 	for (guint i = 0; i < site->nodes->len; i++) {
 		const np_node *node = site->nodes->pdata[i];
 		sum.memory = add(sum.memory, node->memory);
@@ -30,14 +23,20 @@ static demand site_demand(const np_site *site)
 	return sum;
 }
 
+gboolean np_demand_is_crowded(const np_demand *demand, guint64 cpus)
+{
+	guint64 each = demand->vcpus / NP_VCPU_RATIO;
+	return each > cpus || (each == cpus && demand->vcpus % NP_VCPU_RATIO > 0);
+}
+
 static np_pos at(const np_node *node, const char *field)
 {
 	return np_object_at(&np_node_kind, &node->base, field);
 }
 
-static void memory_check(np_checker *c, const np_node *node, const demand *sum)
+static void memory_check(np_checker *c, const np_node *node, const np_demand *sum)
 {
-	if (node->memory == 0 || sum->memory <= node->memory)
+	if (node->memory == 0 || sum->memory <= node->memory || node->overcommit)
 		return;
 	g_autofree char *needed = np_size_human(sum->memory);
 	g_autofree char *there = np_size_human(node->memory);
@@ -46,7 +45,7 @@ static void memory_check(np_checker *c, const np_node *node, const demand *sum)
 	               there);
 }
 
-static void vcpus_check(np_checker *c, const np_node *node, const demand *sum)
+static void vcpus_check(np_checker *c, const np_node *node, const np_demand *sum)
 {
 	if (node->vcpus == 0)
 		return;
@@ -55,15 +54,14 @@ static void vcpus_check(np_checker *c, const np_node *node, const demand *sum)
 		                 "a node inside '%s' has %" G_GUINT64_FORMAT
 		                 " vCPUs, more than its carrier's %" G_GUINT64_FORMAT,
 		                 node->address, sum->most_vcpus, node->vcpus);
-	else if (sum->vcpus / VCPU_RATIO > node->vcpus ||
-	         (sum->vcpus / VCPU_RATIO == node->vcpus && sum->vcpus % VCPU_RATIO > 0))
+	else if (np_demand_is_crowded(sum, node->vcpus))
 		np_check_warning(c, NP_CODE_VCPUS_OVER, at(node, "vcpus"), NULL,
 		                 "the nodes inside '%s' have %" G_GUINT64_FORMAT
 		                 " vCPUs together, more than %d for each of its %" G_GUINT64_FORMAT,
-		                 node->address, sum->vcpus, VCPU_RATIO, node->vcpus);
+		                 node->address, sum->vcpus, NP_VCPU_RATIO, node->vcpus);
 }
 
-static void disk_check(np_checker *c, const np_node *node, const demand *sum)
+static void disk_check(np_checker *c, const np_node *node, const np_demand *sum)
 {
 	const np_disk *root = np_map_find(node->disks, "root");
 	if (root == NULL || root->size == 0 || sum->disk <= root->size)
@@ -77,8 +75,8 @@ static void disk_check(np_checker *c, const np_node *node, const demand *sum)
 
 void np_check_capacity(np_checker *c, const np_node *node)
 {
-	demand sum = site_demand(&node->site);
-	if (node->site.nodes->len == 0 || node->overcommit)
+	np_demand sum = np_site_demand(&node->site);
+	if (node->site.nodes->len == 0)
 		return;
 	memory_check(c, node, &sum);
 	vcpus_check(c, node, &sum);
@@ -95,7 +93,7 @@ static void quantity_render(GString *out, guint64 wanted, guint64 there)
 
 static void site_render(GString *out, const np_site *site)
 {
-	demand sum = site_demand(site);
+	np_demand sum = np_site_demand(site);
 	const np_node *node = site->node;
 	const np_disk *root = node ? np_map_find(node->disks, "root") : NULL;
 	if (site->nodes->len > 0) {

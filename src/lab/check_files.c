@@ -1,83 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files that a lab names: are they there, and what they are said to be. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/units.h"
 #include "lab/check.h"
+#include "lab/image_format.h"
 #include "lab/lab.h"
 
-#define HEADER       32
 #define TEMPLATE_MAX (16 * 1024 * 1024)
 
-/* What the first bytes of an image say. */
-typedef struct {
-	int format;   /* np_format; RAW for everything that is not qcow2 */
-	guint64 size; /* as a guest sees it */
-} image_head;
-
-static guint64 big_endian(const guint8 *bytes, unsigned n)
+/* Why a file cannot be read as one, NULL: it can. *ret is filled unless there is none. */
+static const char *file_fault(const char *path, struct stat *ret)
 {
-	guint64 value = 0;
-	for (unsigned i = 0; i < n; i++)
-		value = value << 8 | bytes[i];
-	return value;
+	if (stat(path, ret) != 0)
+		return g_strerror(errno);
+	if (S_ISDIR(ret->st_mode))
+		return "it is a folder";
+	if (!S_ISREG(ret->st_mode))
+		return "it is no regular file";
+	return access(path, R_OK) != 0 ? g_strerror(errno) : NULL;
 }
 
-/* 0, or why the file cannot be read. */
-static int image_read(const char *path, image_head *ret)
+static void image_check(np_checker *c, const np_image *image, GHashTable *sizes)
 {
-	guint8 head[HEADER] = {0};
 	struct stat info;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int code = fd < 0 || fstat(fd, &info) != 0 ? errno : 0;
-	if (code == 0 && !S_ISREG(info.st_mode) && !S_ISBLK(info.st_mode))
-		code = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
-	if (code == 0 && read(fd, head, sizeof head) < 0)
-		code = errno;
-	if (fd >= 0)
-		(void)close(fd);
-	if (code != 0)
-		return code;
-	gboolean is_qcow2 = memcmp(head, "QFI\xfb", 4) == 0;
-	ret->format = is_qcow2 ? NP_FORMAT_QCOW2 : NP_FORMAT_RAW;
-	ret->size = is_qcow2 ? big_endian(head + 24, 8) : (guint64)info.st_size;
-	return 0;
-}
-
-static void image_check(np_checker *c, const np_image *image, GHashTable *heads)
-{
-	image_head head = {0};
+	np_format format;
+	guint64 size;
+	g_autoptr(GError) error = NULL;
 	np_pos pos = np_object_at(&np_image_kind, &image->base, "source");
-	if (image->source == NULL || strstr(image->source, "://") != NULL)
+	if (image->source == NULL || strstr(image->source, "://") != NULL ||
+	    np_diags_has(c->diags, NP_CODE_PATH_OUTSIDE, pos))
 		return;
-	int code = image_read(image->source, &head);
-	if (code != 0) {
+	const char *fault = file_fault(image->source, &info);
+	if (fault != NULL) {
 		np_check_warning(c, NP_CODE_IMAGE_MISSING, pos, "build or fetch it before apply",
 		                 "the file '%s' of image '%s' cannot be read: %s", image->source, image->base.name,
-		                 g_strerror(code));
+		                 fault);
 		return;
 	}
-	if (image->format != NP_FORMAT_AUTO && image->format != head.format)
+	if (!np_format_probe(image->source, (guint64)info.st_size, &format, &size, &error)) {
+		np_check_error(c, NP_CODE_IMAGE_FORMAT, pos, NULL, "image '%s': %s", image->base.name, error->message);
+		return;
+	}
+	if (image->format != NP_FORMAT_AUTO && image->format != (int)format)
 		np_check_error(c, NP_CODE_IMAGE_FORMAT, np_object_at(&np_image_kind, &image->base, "format"),
 		               "remove the key, or name the right file",
 		               "image '%s' is said to be %s, but its file is %s", image->base.name,
-		               np_format_names[image->format], np_format_names[head.format]);
-	g_hash_table_insert(heads, image->base.name, g_memdup2(&head, sizeof head));
+		               np_format_names[image->format], np_format_names[format]);
+	g_hash_table_insert(sizes, image->base.name, g_memdup2(&size, sizeof size));
 }
 
-static void root_check(np_checker *c, const np_node *node, GHashTable *heads)
+static void root_check(np_checker *c, const np_node *node, GHashTable *sizes)
 {
 	const np_disk *root = np_map_find(node->disks, "root");
-	const image_head *head = node->image ? g_hash_table_lookup(heads, node->image) : NULL;
-	if (root == NULL || head == NULL || root->size == 0 || root->size >= head->size)
+	const guint64 *needs = node->image ? g_hash_table_lookup(sizes, node->image) : NULL;
+	if (root == NULL || needs == NULL || root->size == 0 || root->size >= *needs)
 		return;
 	g_autofree char *size = np_size_human(root->size);
-	g_autofree char *needed = np_size_human(head->size);
-	g_autofree char *nearest = np_size_format((head->size + (1 << 30) - 1) >> 30 << 30);
+	g_autofree char *needed = np_size_human(*needs);
+	g_autofree char *nearest = np_size_format((*needs + (1 << 30) - 1) >> 30 << 30);
 	g_autofree char *hint = g_strdup_printf("write %s or more", nearest);
 	np_check_error(c, NP_CODE_IMAGE_SIZE, np_object_at(&np_disk_kind, &root->base, "size"), hint,
 	               "the root disk of node '%s' has %s, and its image '%s' needs %s", node->address, size,
@@ -91,12 +75,12 @@ static void source_check(np_checker *c, const np_node *node, const np_file *file
 	gsize length = 0;
 	struct stat info;
 	np_pos pos = np_object_at(&np_file_kind, &file->base, "source");
-	int code = stat(file->source, &info) != 0 || access(file->source, R_OK) != 0 ? errno : 0;
-	if (code == 0 && !S_ISREG(info.st_mode))
-		code = EINVAL;
-	if (code != 0) {
+	if (np_diags_has(c->diags, NP_CODE_PATH_OUTSIDE, pos))
+		return;
+	const char *fault = file_fault(file->source, &info);
+	if (fault != NULL) {
 		np_check_error(c, NP_CODE_SOURCE_MISSING, pos, NULL, "the file '%s' cannot be read: %s", file->source,
-		               g_strerror(code));
+		               fault);
 		return;
 	}
 	if (!file->expand || info.st_size > TEMPLATE_MAX || !g_file_get_contents(file->source, &text, &length, NULL))
@@ -118,14 +102,14 @@ static void keys_check(np_checker *c, const GPtrArray *keys, np_pos pos)
 
 typedef struct {
 	np_checker *c;
-	GHashTable *heads; /* name of image → image_head */
+	GHashTable *sizes; /* name of image → guint64: bytes that a guest sees */
 } files_checker;
 
 static void node_files_check(np_node *node, gpointer data)
 {
 	files_checker *f = data;
 	f->c->origin->node = node;
-	root_check(f->c, node, f->heads);
+	root_check(f->c, node, f->sizes);
 	for (guint i = 0; i < node->inject.files->len; i++) {
 		const np_file *file = node->inject.files->pdata[i];
 		if (file->source != NULL)
@@ -140,12 +124,12 @@ static void node_files_check(np_node *node, gpointer data)
 void np_lab_check_files(np_lab *lab, np_diags *diags, np_origin *origin)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autoptr(GHashTable) heads = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	g_autoptr(GHashTable) sizes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
 	np_checker c = {lab, diags, origin, seen};
-	files_checker f = {&c, heads};
+	files_checker f = {&c, sizes};
 	origin->node = NULL;
 	for (guint i = 0; i < lab->images->len; i++)
-		image_check(&c, lab->images->pdata[i], heads);
+		image_check(&c, lab->images->pdata[i], sizes);
 	keys_check(&c, lab->access.authorized_keys,
 	           np_object_at(&np_access_kind, &lab->access.base, "authorized_keys"));
 	np_lab_foreach_node(&lab->site, node_files_check, &f);

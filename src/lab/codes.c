@@ -161,7 +161,8 @@ const np_code_info np_codes[] = {
         {NP_CODE_NETWORK_PREFIX, "prefix length", "A network's prefix length is from 8 to 30."},
         {NP_CODE_NETWORK_OVERLAP, "ranges overlap",
          "Two networks that one machine sees have ranges that overlap, so that its routes are ambiguous. A"
-         " node sees its own networks and those of all sites around it."},
+         " node sees its own networks and those of all sites around it. `plan` and `apply` compare with the "
+         "host's routes and its other libvirt networks, too."},
         {NP_CODE_NETWORK_MTU, "MTU does not fit",
          "A bridge inside a node cannot carry larger packets than the network of the NIC that it is over."},
         {NP_CODE_MAC_TWICE, "MAC address taken twice",
@@ -172,7 +173,8 @@ const np_code_info np_codes[] = {
          "network cannot start."},
         {NP_CODE_MEMORY_OVER, "memory over 100 %",
          "The nodes inside a node need more memory than it has. Make it larger, them smaller, or write "
-         "`overcommit: true` into the node that carries them."},
+         "`overcommit: true` into the node that carries them. The host's own memory is compared when it is "
+         "known: by `plan` and `apply` (`host: {overcommit: true}`), and by `doctor`."},
         {NP_CODE_VCPUS_OVER, "many vCPUs on few",
          "The nodes inside a node have more than four vCPUs for each of its own, or one has more than it. "
          "It works, slowly."},

@@ -47,5 +47,16 @@ char *np_schema_render(void);
 /* The field reference of nestplan-lab(5) in roff, from the field tables. Caller frees. */
 char *np_man_render(void);
 
+/* What the nodes of a site ask of what carries them; nodes inside them are not counted. */
+typedef struct {
+	guint64 memory, vcpus, disk; /* sums; G_MAXUINT64: more than can be counted */
+	guint64 most_vcpus;          /* of one node */
+} np_demand;
+np_demand np_site_demand(const np_site *site);
+/* vCPUs for each CPU that carries them: more is slow enough to tell. */
+#define NP_VCPU_RATIO 4
+/* True when the vCPUs are more than that on so many CPUs. */
+gboolean np_demand_is_crowded(const np_demand *demand, guint64 cpus);
+
 /* What each site's nodes ask of it: memory, vCPUs and disk of every level, as a table. Caller frees. */
 char *np_resources_render(const np_lab *lab);

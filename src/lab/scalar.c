@@ -87,36 +87,75 @@ static gboolean bounds_check(const np_field *field, guint64 value, np_problem *p
 	                : field->type == NP_FIELD_DURATION ? NP_CODE_DURATION
 	                                                   : NP_CODE_NUMBER;
 	problem->message = g_strdup_printf("it must be at %s %s", low ? "least" : "most", text);
+	problem->hint = g_strdup_printf("write %s", text);
 	return FALSE;
 }
 
 static gboolean uint_store(const np_field *field, const char *text, guint64 *ret, np_problem *problem)
 {
 	guint64 value;
-	if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text))
+	if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text)) {
+		if (text[0] == '-' && text[1] != '\0' && strspn(text + 1, "0123456789") == strlen(text + 1))
+			problem->hint = g_strdup_printf("write %" G_GUINT64_FORMAT, field->min);
 		return fail(problem, NP_CODE_NUMBER, "it must be a whole number");
+	}
 	if (text[0] == '0' && text[1] != '\0') {
 		const char *digits = text + strspn(text, "0");
 		problem->hint = g_strdup_printf("write %s", digits[0] ? digits : "0");
 		return fail(problem, NP_CODE_NUMBER, "it must not start with 0, which some take for octal");
 	}
 	if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, &value, NULL))
-		return fail(problem, NP_CODE_NUMBER, "the number is too large");
+		value = G_MAXUINT64; /* beyond all limits */
 	if (!bounds_check(field, value, problem))
 		return FALSE;
 	*ret = value;
 	return TRUE;
 }
 
+/* "1.5GiB" as "1536MiB". Caller frees; NULL: it is none, or no whole number of bytes. */
+static char *fraction_hint(const char *text)
+{
+	char *unit;
+	const char *why;
+	guint64 factor;
+	double number = g_ascii_strtod(text, &unit);
+	g_autofree char *one = g_strconcat("1", unit, NULL);
+	if (!np_size_parse(one, &factor, &why) || !(number * (double)factor >= 1) || number * (double)factor >= 0x1p52)
+		return NULL;
+	guint64 bytes = (guint64)(number * (double)factor);
+	g_autofree char *meant = (double)bytes == number * (double)factor ? np_size_format(bytes) : NULL;
+	return meant ? g_strconcat("write ", meant, NULL) : NULL;
+}
+
+/* What is most likely meant: a unit for a bare number, or the unit in other letters. Caller frees; NULL: nobody knows. */
+static char *quantity_hint(const char *text, gboolean is_size)
+{
+	static const char *const sizes[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "kB", "MB", "GB", "TB", "PB", NULL};
+	static const char *const shorts[] = {"Ki", "Mi", "Gi", "Ti", "Pi", "k", "M", "G", "T", "P", NULL};
+	int digits = (int)strspn(text, "0123456789");
+	const char *unit = text + digits + strspn(text + digits, " ");
+	if (digits == 0)
+		return NULL;
+	if (*unit == '.')
+		return is_size ? fraction_hint(text) : NULL;
+	if (*unit == '\0')
+		return is_size ? g_strdup_printf("write %.*sMiB or %.*sGiB", digits, text, digits, text)
+		               : g_strdup_printf("write %.*ss or %.*sm", digits, text, digits, text);
+	for (unsigned i = 0; is_size && !g_strv_contains(sizes, unit) && sizes[i] != NULL; i++)
+		if (g_ascii_strcasecmp(unit, sizes[i]) == 0 || g_ascii_strcasecmp(unit, shorts[i]) == 0)
+			return i < 5 || strlen(unit) > 1 ? g_strdup_printf("write %.*s%s", digits, text, sizes[i])
+			                                 : g_strdup_printf("write %.*s%s or %.*s%s", digits, text, sizes[i - 5],
+			                                                   digits, text, sizes[i]);
+	return NULL;
+}
+
 static gboolean quantity_store(const np_field *field, const char *text, guint64 *ret, np_problem *problem)
 {
 	const char *why;
 	guint64 value;
-	gboolean is_size = field->type == NP_FIELD_SIZE, plain = strspn(text, "0123456789") == strlen(text);
+	gboolean is_size = field->type == NP_FIELD_SIZE;
 	if (is_size ? !np_size_parse(text, &value, &why) : !np_duration_parse(text, &value, &why)) {
-		if (plain && text[0] != '\0')
-			problem->hint = is_size ? g_strdup_printf("write %sMiB or %sGiB", text, text)
-			                        : g_strdup_printf("write %ss or %sm", text, text);
+		problem->hint = quantity_hint(text, is_size);
 		return fail(problem, is_size ? NP_CODE_SIZE : NP_CODE_DURATION, why);
 	}
 	if (!bounds_check(field, value, problem))

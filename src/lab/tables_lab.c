@@ -11,7 +11,7 @@ static const np_field host_fields[] = {
          .pattern_help = "it must be an absolute path on the host",
          .doc = "Folder of the lab's disks, on the host and in each node that carries nodes."},
         {NP_FIELD(np_host, overcommit, "overcommit", NP_FIELD_BOOL), .def = "false",
-         .doc = "Let the nodes of the host have more memory together than it has."},
+         .doc = "Let the nodes of the host have more memory together than it has; else a plan of them is refused."},
 };
 
 const np_kind np_host_kind = {

@@ -22,7 +22,8 @@ gboolean np_text_check(const char *text, gsize length, guint16 source, np_diags 
 	np_pos top = {.source = source};
 	const char *bad;
 	if (length > NP_TEXT_MAX) {
-		np_diags_error(diags, NP_CODE_FILE_TOO_LARGE, top, NULL, "the file is larger than 48 MiB");
+		np_diags_error(diags, NP_CODE_FILE_TOO_LARGE, top, "make similar nodes with 'count' and 'types'",
+		               "the file is larger than 48 MiB");
 		return FALSE;
 	}
 	if (length >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {

@@ -17,6 +17,10 @@ void np_diff_nesting(np_plan *plan, const np_lab *lab, const np_world *world);
 /* A row when nestplan switched nesting on for this lab: it is needed no longer. */
 void np_diff_nesting_release(np_plan *plan, const np_world *world, const char *lab);
 
+/* The lab against what else the host has: memory, CPUs, ranges of addresses. After np_diff_lab: what exists already is not
+ * judged again. */
+void np_diff_host(np_plan *plan, const np_lab *lab, const np_world *world);
+
 /* Sets plan->scope to what the targets name; problems where an option names nothing. */
 void np_scope_make(np_plan *plan, const np_lab *lab, const np_world *world, const np_plan_options *options);
 bool np_plan_has_in_scope(const np_plan *plan, const char *address);

@@ -227,6 +227,12 @@ static void destroy(np_plan *plan, const np_lab *lab, const np_world *world)
 	check_protected(plan, lab);
 }
 
+static void diff_all(np_plan *plan, const np_lab *lab, const np_world *world, const np_plan_options *options)
+{
+	np_diff_lab(plan, lab, world, options);
+	np_diff_host(plan, lab, world);
+}
+
 np_plan *np_plan_make(const np_lab *lab, const np_world *world, const np_plan_options *options)
 {
 	static const np_plan_options everything;
@@ -239,7 +245,7 @@ np_plan *np_plan_make(const np_lab *lab, const np_world *world, const np_plan_op
 	else if (options->refresh_only)
 		np_diff_refresh(plan, lab, world);
 	else
-		np_diff_lab(plan, lab, world, options);
+		diff_all(plan, lab, world, options);
 	if (!options->destroy)
 		count_unchanged(plan, lab);
 	count(plan);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "lab/lab.h"
 
 #define FREE_WANTED ((guint64)10 << 30) /* bytes: a hypervisor image, its share, and disks that grow */
 
@@ -170,21 +171,19 @@ static void examine_local(exam *e)
 
 static void examine_memory(exam *e)
 {
-	guint64 memory = 0, vcpus = 0;
-	for (guint i = 0; i < e->lab->site.nodes->len; i++) {
-		const np_node *node = g_ptr_array_index(e->lab->site.nodes, i);
-		memory += node->memory;
-		vcpus += node->vcpus;
-	}
+	np_demand wanted = np_site_demand(&e->lab->site);
 	const np_host_facts *facts = &e->world->root->facts;
-	g_autofree char *wanted = np_size_human(memory), *there = np_size_human(facts->memory);
-	bool over = memory > facts->memory;
-	add(e, "memory", over ? NP_VERDICT_BAD : NP_VERDICT_GOOD, g_strdup_printf("the lab's nodes take %s of the host's %s", wanted, there),
-	    over ? g_strdup("give the nodes less memory, or have fewer of them") : NULL);
-	bool crowded = vcpus > (guint64)facts->cpus * 4;
-	add(e, "vcpus", crowded ? NP_VERDICT_WARNING : NP_VERDICT_GOOD,
-	    g_strdup_printf("the lab's nodes have %" G_GUINT64_FORMAT " vCPUs, the host %u CPUs", vcpus, facts->cpus),
-	    crowded ? g_strdup("more than 4 vCPUs a CPU: expect slow boots; --parallelism 2 helps") : NULL);
+	g_autofree char *memory = np_size_human(wanted.memory), *there = np_size_human(facts->memory);
+	bool over = facts->memory && wanted.memory > facts->memory;
+	np_verdict verdict = !over ? NP_VERDICT_GOOD : e->lab->host.overcommit ? NP_VERDICT_WARNING : NP_VERDICT_BAD;
+	if (facts->memory)
+		add(e, "memory", verdict, g_strdup_printf("the lab's nodes take %s of the host's %s", memory, there),
+		    over ? g_strdup("give the nodes less memory, or have fewer of them") : NULL);
+	bool crowded = np_demand_is_crowded(&wanted, facts->cpus);
+	if (facts->cpus)
+		add(e, "vcpus", crowded ? NP_VERDICT_WARNING : NP_VERDICT_GOOD,
+		    g_strdup_printf("the lab's nodes have %" G_GUINT64_FORMAT " vCPUs, the host %u CPUs", wanted.vcpus, facts->cpus),
+		    crowded ? g_strdup("more than 4 vCPUs a CPU: expect slow boots; --parallelism 2 helps") : NULL);
 }
 
 /* Speed: host-passthrough > host-model > custom; migration the other way round. */

@@ -40,6 +40,19 @@ static void holder_free(gpointer data)
 	g_free(holder);
 }
 
+static void route_free(gpointer data)
+{
+	g_free(((np_route *)data)->device);
+	g_free(data);
+}
+
+np_route *np_route_new(np_cidr range, char *device, bool link)
+{
+	np_route *route = g_new(np_route, 1);
+	*route = (np_route){range, device, link};
+	return route;
+}
+
 void np_kernel_facts_clear(np_kernel_facts *facts)
 {
 	g_free(facts->vendor);
@@ -52,6 +65,7 @@ void np_kernel_facts_clear(np_kernel_facts *facts)
 	g_clear_pointer(&facts->holders, g_ptr_array_unref);
 	g_clear_pointer(&facts->slow, g_ptr_array_unref);
 	g_clear_pointer(&facts->labs, g_ptr_array_unref);
+	g_clear_pointer(&facts->routes, g_ptr_array_unref);
 	*facts = (np_kernel_facts){.nested = -1, .before = -1};
 }
 
@@ -62,6 +76,7 @@ void np_kernel_facts_init(np_kernel_facts *facts)
 	facts->holders = g_ptr_array_new_with_free_func(holder_free);
 	facts->slow = g_ptr_array_new_with_free_func(g_free);
 	facts->labs = g_ptr_array_new_with_free_func(g_free);
+	facts->routes = g_ptr_array_new_with_free_func(route_free);
 }
 
 np_record *np_record_new(const char *name, const char *value)
@@ -129,6 +144,21 @@ void np_seen_network_free(np_seen_network *seen)
 	g_free(seen);
 }
 
+np_foreign_range *np_foreign_range_new(np_cidr range, char *network, char *device, bool active)
+{
+	np_foreign_range *foreign = g_new(np_foreign_range, 1);
+	*foreign = (np_foreign_range){range, network, device, active};
+	return foreign;
+}
+
+static void foreign_range_free(gpointer data)
+{
+	np_foreign_range *foreign = data;
+	g_free(foreign->network);
+	g_free(foreign->device);
+	g_free(foreign);
+}
+
 np_seen_site *np_seen_site_new(const char *address)
 {
 	np_seen_site *site = g_new0(np_seen_site, 1);
@@ -136,6 +166,7 @@ np_seen_site *np_seen_site_new(const char *address)
 	site->nodes = g_ptr_array_new_with_free_func((GDestroyNotify)np_seen_node_free);
 	site->networks = g_ptr_array_new_with_free_func((GDestroyNotify)np_seen_network_free);
 	site->foreign = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	site->ranges = g_ptr_array_new_with_free_func(foreign_range_free);
 	site->volumes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	return site;
 }
@@ -151,6 +182,7 @@ void np_seen_site_free(np_seen_site *site)
 	g_ptr_array_unref(site->nodes);
 	g_ptr_array_unref(site->networks);
 	g_hash_table_unref(site->foreign);
+	g_ptr_array_unref(site->ranges);
 	g_hash_table_unref(site->volumes);
 	g_free(site);
 }

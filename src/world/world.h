@@ -13,8 +13,8 @@ typedef struct {
 	char *uuid;       /* of the machine, lower case */
 	char *arch;       /* "x86_64" */
 	char *version;    /* "QEMU 7.2.22, libvirt 9.0.0" */
-	guint64 memory;   /* bytes */
-	unsigned cpus;
+	guint64 memory;   /* bytes; 0: unknown */
+	unsigned cpus;    /* 0: unknown */
 	bool local;       /* this machine's own daemon */
 	bool offers_kvm;  /* listed in capabilities; no proof (KVM may be advertised and useless) */
 	bool offers_qemu;
@@ -43,6 +43,13 @@ typedef struct {
 	char *domain;  /* name of the libvirt domain, NULL: none */
 } np_holder;
 
+/* A way of the kernel's main routing table to other machines. */
+typedef struct {
+	np_cidr range;
+	char *device; /* "eth0" */
+	bool link;    /* the range is the device's own: its machines are neighbours; not of tunnels and the like */
+} np_route;
+
 /* What the kernel of this machine says. */
 typedef struct {
 	char *vendor;            /* "AuthenticAMD", "GenuineIntel" as in /proc/cpuinfo; NULL: unknown */
@@ -62,6 +69,7 @@ typedef struct {
 	char *forbidden;         /* why this process may not load modules, NULL: it may */
 	GPtrArray *labs;         /* of char*: labs that nestplan's own file names; empty: there is no such file */
 	int before;              /* `nested` before nestplan switched it on, from that file; -1: unknown or no file */
+	GPtrArray *routes;       /* of np_route*: IPv4, without the default one; empty: none, or unknown */
 } np_kernel_facts;
 /* Empty lists, unknown values. */
 void np_kernel_facts_init(np_kernel_facts *facts);
@@ -150,6 +158,14 @@ typedef struct {
 /* "compute-1", with DHCP "compute-1 52:54:00:…"; NULL stands for what is missing. Caller frees. */
 char *np_host_text(const char *name, const char *mac);
 
+/* A range that a libvirt network of somebody else has. */
+typedef struct {
+	np_cidr range;
+	char *network; /* its libvirt name */
+	char *device;  /* its bridge; NULL: none */
+	bool active;
+} np_foreign_range;
+
 struct np_seen_site {
 	char *address;       /* "" for the host */
 	bool reachable;      /* false: everything below is unknown */
@@ -159,6 +175,7 @@ struct np_seen_site {
 	GPtrArray *nodes;    /* of np_seen_node*, those that carry the lab's mark */
 	GPtrArray *networks; /* of np_seen_network*, likewise */
 	GHashTable *foreign; /* set of "domain NAME", "network NAME", "device BRIDGE": names that others use here */
+	GPtrArray *ranges;   /* of np_foreign_range* */
 	GHashTable *volumes; /* name → NULL: volumes in the lab's pool; empty when there is no pool */
 	bool pool;           /* the lab's pool exists */
 };
@@ -175,6 +192,9 @@ np_seen_node *np_seen_node_new(void);
 void np_seen_node_free(np_seen_node *seen);
 np_seen_network *np_seen_network_new(void);
 void np_seen_network_free(np_seen_network *seen);
+/* Takes the texts. */
+np_foreign_range *np_foreign_range_new(np_cidr range, char *network, char *device, bool active);
+np_route *np_route_new(np_cidr range, char *device, bool link);
 np_seen_site *np_seen_site_new(const char *address);
 void np_seen_site_free(np_seen_site *site);
 np_world *np_world_new(const char *lab);

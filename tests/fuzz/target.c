@@ -26,6 +26,10 @@ static void plan_make(np_lab *lab)
 	g_autoptr(np_world) world = np_world_new(lab->name);
 	world->root->reachable = true;
 	world->root->facts.arch = g_strdup("x86_64");
+	world->root->facts.memory = (guint64)8 << 30;
+	world->root->facts.cpus = 4;
+	g_ptr_array_add(world->root->ranges, np_foreign_range_new((np_cidr){0xc0a87a00, 24}, g_strdup("default"), g_strdup("virbr0"), true));
+	g_ptr_array_add(world->kernel.routes, np_route_new((np_cidr){0x0a000000, 9}, g_strdup("eth0"), false));
 	np_accel_decide(&world->root->facts, &world->kernel, &world->accel);
 	g_autoptr(np_plan) plan = np_plan_make(lab, world, NULL);
 	g_autofree char *text = np_plan_render(plan, 0), *json = np_plan_json(plan, false);

@@ -15,7 +15,7 @@ images: {tiny: {source: tiny.img}}
 nodes:
   a: {count: "${var.n}", image: tiny, memory: 64MiB, vcpus: 1, description: "${var.my-word} ${var.key}"}
 LAB
-: >"$folder/tiny.img"
+truncate -s 1M "$folder/tiny.img"
 printf 'n: 3\n' >"$folder/vars.yaml"
 printf 'version: 1\nname: demo\nnodse: {}\n' >"$folder/wrong.yaml"
 lab=$folder/lab.yaml

@@ -91,6 +91,43 @@ static void test_no_flag(fixture *f, gconstpointer data)
 	g_assert_cmpint(f->facts.state, ==, NP_MODULE_LIVE);
 }
 
+/* As the kernel writes it: addresses are hexadecimal numbers in its own byte order. */
+static void test_routes(fixture *f, gconstpointer data)
+{
+	static const char *const table[] = {
+	        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT   ",
+	        "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0   ", /* the default route */
+	        "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0   ",
+	        "eth0\t0000000A\t010200C0\t0003\t0\t0\t100\t000000FF\t0\t0\t0   ",
+	        "wg0\t000010AC\t00000000\t0001\t0\t0\t0\t0000F0FF\t0\t0\t0   ",
+	        "eth1\t0000A8C0\t00000000\t0000\t0\t0\t0\t0000FFFF\t0\t0\t0   ", /* down */
+	        "*\t000064C0\t00000000\t0201\t0\t0\t0\t00FFFFFF\t0\t0\t0   ", /* unreachable */
+	        "short 1 2", "", NULL};
+	static const struct {
+		const char *range, *device;
+		bool link;
+	} wanted[] = {{"192.0.2.0/24", "eth0", true}, {"10.0.0.0/8", "eth0", false}, {"172.16.0.0/12", "wg0", false}};
+	g_autofree char *text = g_strjoinv("\n", (char **)table);
+	(void)data;
+	if (G_BYTE_ORDER != G_LITTLE_ENDIAN) {
+		g_test_skip("the table is that of a little-endian machine");
+		return;
+	}
+	put(f, "proc/cpuinfo", AMD);
+	put(f, "proc/net/route", text);
+	put(f, "sys/class/net/eth0/flags", "0x1003\n");
+	put(f, "sys/class/net/wg0/flags", "0x10091\n");
+	look(f);
+	g_assert_cmpuint(f->facts.routes->len, ==, G_N_ELEMENTS(wanted));
+	for (guint i = 0; i < f->facts.routes->len; i++) {
+		const np_route *route = f->facts.routes->pdata[i];
+		g_autofree char *range = np_cidr_format(route->range);
+		g_assert_cmpstr(range, ==, wanted[i].range);
+		g_assert_cmpstr(route->device, ==, wanted[i].device);
+		g_assert_true(route->link == wanted[i].link);
+	}
+}
+
 static void test_device_refused(fixture *f, gconstpointer data)
 {
 	(void)data;
@@ -267,6 +304,7 @@ int main(int argc, char **argv)
 	ADD("absent", test_absent);
 	ADD("no-flag", test_no_flag);
 	ADD("device-refused", test_device_refused);
+	ADD("routes", test_routes);
 	ADD("no-cpuinfo", test_no_cpuinfo);
 	ADD("real", test_real);
 	ADD("other-machines", test_other_machines);

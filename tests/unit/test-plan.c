@@ -12,6 +12,9 @@
  *   @OUTSIDE ADDRESS WHERE FIELD VALUE, one a line: what somebody changed; WHERE is stored, live or both; FIELD memory, vcpus, nic or
  *           disk, with VALUE - for gone
  *   @LIMIT ADDRESS MEMORY VCPUS, one a line: how far a running node can be raised (default: no further)
+ *   @CAPACITY MEMORY CPUS   of the host (default: unknown)
+ *   @RANGES "RANGE NETWORK DEVICE [idle] [in ADDRESS]" …   one a line: libvirt networks of somebody else
+ *   @ROUTES "RANGE DEVICE [link]" …   one a line: of the host's kernel
  *   @WANT   a lab file (default: @HAVE)           @DESTROY instead of it: plan of destroy
  *   @TARGET ADDRESS…   @REPLACE ADDRESS…   @REFRESH   @ALL (nothing folded)   @JSON (the plan as JSON instead of text)
  *   @EXAMPLE NAME   instead of it: examples/NAME/lab.yaml
@@ -27,7 +30,7 @@
 #include "plan/order.h"
 
 typedef struct {
-	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *want, *graph, *expect;
+	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *capacity, *ranges, *routes, *want, *graph, *expect;
 	char *applied, *outside, *limit, *target, *replace;
 	bool destroy, refresh, all, json;
 } golden;
@@ -62,6 +65,9 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	              : g_str_equal(name, "LIMIT")       ? &g->limit
 	              : g_str_equal(name, "TARGET")      ? &g->target
 	              : g_str_equal(name, "REPLACE")     ? &g->replace
+	              : g_str_equal(name, "CAPACITY")    ? &g->capacity
+	              : g_str_equal(name, "RANGES")      ? &g->ranges
+	              : g_str_equal(name, "ROUTES")      ? &g->routes
 	              : g_str_equal(name, "WANT")        ? &g->want
 	              : g_str_equal(name, "GRAPH")       ? &g->graph
 	              : g_str_equal(name, "EXPECT")      ? &g->expect
@@ -401,6 +407,52 @@ static void load_having(const golden *g)
 		having.applied = load_resolved(g_str_has_prefix(g->applied, "same") ? g->have : g->applied);
 }
 
+static void set_capacity(np_host_facts *facts, const char *text)
+{
+	const char *why;
+	g_auto(GStrv) words = g_strsplit(text, " ", 2);
+	g_assert_true(np_size_parse(words[0], &facts->memory, &why));
+	facts->cpus = (unsigned)strtoul(words[1], NULL, 10);
+}
+
+static np_cidr read_range(const char *text)
+{
+	np_cidr range;
+	const char *why;
+	g_assert_true(np_cidr_parse(text, &range, &why));
+	return range;
+}
+
+/* RANGE NETWORK DEVICE [idle] [in ADDRESS] */
+static void add_range(np_world *world, const char *line)
+{
+	g_auto(GStrv) words = g_strsplit(line, " ", -1);
+	const char *in = strstr(line, " in ");
+	np_seen_site *site = np_world_site(world, in ? in + strlen(" in ") : "");
+	g_assert_nonnull(site);
+	g_ptr_array_add(site->ranges, np_foreign_range_new(read_range(words[0]), g_strdup(words[1]), g_strdup(words[2]),
+	                                                   !listed(line, "idle")));
+}
+
+static void add_route(np_world *world, const char *line)
+{
+	g_auto(GStrv) words = g_strsplit(line, " ", -1);
+	g_ptr_array_add(world->kernel.routes, np_route_new(read_range(words[0]), g_strdup(words[1]), listed(line, "link")));
+}
+
+static void add_foreign(np_world *world, const char *line)
+{
+	g_hash_table_add(world->root->foreign, g_strdup(line));
+}
+
+static void each_line(np_world *world, const char *text, void (*fn)(np_world *world, const char *line))
+{
+	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+	for (char **line = lines; *line; line++)
+		if (**line)
+			fn(world, *line);
+}
+
 static np_world *make_world(const golden *g, const char *name)
 {
 	np_world *world = np_world_new(name);
@@ -417,10 +469,11 @@ static np_world *make_world(const golden *g, const char *name)
 		change_all_outside(world, g);
 		set_limits(world, g);
 	}
-	g_auto(GStrv) foreign = g_strsplit(g->foreign ? g->foreign : "", "\n", -1);
-	for (char **line = foreign; *line; line++)
-		if (**line)
-			g_hash_table_add(world->root->foreign, g_strdup(*line));
+	if (g->capacity)
+		set_capacity(&world->root->facts, g->capacity);
+	each_line(world, g->foreign, add_foreign);
+	each_line(world, g->ranges, add_range);
+	each_line(world, g->routes, add_route);
 	return world;
 }
 
@@ -474,7 +527,8 @@ static char *outcome(const golden *g)
 static void golden_clear(golden *g)
 {
 	char *texts[] = {g->host, g->have,   g->off,    g->unready, g->damaged, g->unreachable, g->nokvm, g->foreign,
-	                 g->want, g->expect, g->applied, g->outside, g->limit,   g->target,      g->replace, g->graph};
+	                 g->want, g->expect, g->applied, g->outside, g->limit,   g->target,      g->replace, g->graph,
+	                 g->capacity, g->ranges, g->routes};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
 	g_clear_pointer(&having.stored, np_lab_free);

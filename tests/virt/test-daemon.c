@@ -97,6 +97,16 @@ static char *run_tool(const char *const *argv)
 	return output;
 }
 
+/* MemTotal of this machine's kernel, in bytes. */
+static guint64 memory_total(void)
+{
+	g_autofree char *text = NULL;
+	g_assert_true(g_file_get_contents("/proc/meminfo", &text, NULL, NULL));
+	const char *at = strstr(text, "MemTotal:");
+	g_assert_nonnull(at);
+	return g_ascii_strtoull(at + strlen("MemTotal:"), NULL, 10) * 1024;
+}
+
 static void test_facts(context *test, gconstpointer data)
 {
 	(void)data;
@@ -109,6 +119,8 @@ static void test_facts(context *test, gconstpointer data)
 	g_assert_true(facts.local);
 	g_assert_true(facts.offers_qemu);
 	g_assert_true(g_uuid_string_is_valid(facts.uuid));
+	g_assert_cmpuint(facts.memory, ==, memory_total());
+	g_assert_cmpuint(facts.cpus, >, 0);
 	g_assert_cmpuint(facts.modes_qemu, ==, 0);
 	np_libvirt.cpus(test->conn, &facts);
 	g_assert_true(facts.modes_qemu & 1u << NP_CPU_MAXIMUM);

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "drivers/image/cache.h"
-#include "drivers/image/format.h"
+#include "lab/image_format.h"
 
 /* Absolute path of the source, NULL when it is no local file. */
 static char *local_path(const np_lab *lab, const char *source)

@@ -116,6 +116,7 @@ bool np_kmod_facts(const char *root, np_kernel_facts *ret, GError **error)
 		read_module(root, file.ours, &facts);
 	facts.forbidden = np_kmod_forbidden(root);
 	np_holders_find(root, facts.holders);
+	np_routes_read(root, facts.routes);
 	check_device(root, &facts);
 	np_kernel_facts_clear(ret);
 	*ret = facts;

@@ -115,5 +115,8 @@ bool np_switch_unload(np_switch *s, GError **error);
 /* Loads the module and reads `nested`, which must be `want` (-1: any). */
 bool np_switch_load(np_switch *s, bool configured, const char *options, int want, GError **error);
 
+/* ── routes.c ─────────────────────────────────────────────────────────── */
+void np_routes_read(const char *root, GPtrArray *ret);
+
 /* np_kernel_ops.facts */
 bool np_kmod_facts(const char *root, np_kernel_facts *ret, GError **error);

@@ -116,6 +116,7 @@ static void assume_mock(np_host_facts *facts)
 	g_free(facts->arch);
 	facts->arch = g_strdup("x86_64");
 	facts->offers_kvm = facts->offers_qemu = true;
+	facts->memory = facts->cpus = 0;
 	facts->flag = g_strdup("svm");
 	facts->modes_kvm = facts->modes_qemu =
 	        1u << NP_CPU_HOST_PASSTHROUGH | 1u << NP_CPU_HOST_MODEL | 1u << NP_CPU_MAXIMUM | 1u << NP_CPU_CUSTOM;
@@ -140,6 +141,22 @@ static void read_security(xmlNode *root, np_host_facts *facts)
 	}
 }
 
+/* The kernel's MemTotal, in bytes. virNodeGetInfo sums up the NUMA cells instead; where memory was added to a running machine
+ * those were seen to lack it (13068500 of 24684092 KiB), so it only is what is left. */
+static guint64 read_memory(np_conn *conn, unsigned long kib)
+{
+	int n = 0;
+	if (virNodeGetMemoryStats(conn->vir, VIR_NODE_MEMORY_STATS_ALL_CELLS, NULL, &n, 0) < 0 || n <= 0)
+		n = 0;
+	g_autofree virNodeMemoryStats *stats = g_new0(virNodeMemoryStats, (gsize)n);
+	if (n && virNodeGetMemoryStats(conn->vir, VIR_NODE_MEMORY_STATS_ALL_CELLS, stats, &n, 0) < 0)
+		n = 0;
+	for (int i = 0; i < n; i++)
+		if (strcmp(stats[i].field, VIR_NODE_MEMORY_STATS_TOTAL) == 0)
+			return (guint64)stats[i].value * 1024;
+	return (guint64)kib * 1024;
+}
+
 static bool read_node_info(np_conn *conn, np_host_facts *facts, GError **error)
 {
 	virNodeInfo info;
@@ -148,7 +165,7 @@ static bool read_node_info(np_conn *conn, np_host_facts *facts, GError **error)
 		              conn->uri);
 		return false;
 	}
-	facts->memory = (guint64)info.memory * 1024;
+	facts->memory = read_memory(conn, info.memory);
 	facts->cpus = info.cpus;
 	return true;
 }

@@ -16,17 +16,38 @@ static int read_mode(xmlNode *root)
 	return NP_NET_BRIDGE;
 }
 
+/* Of an element <ip> or <route>: its address, and the range that it lies in. */
+static bool read_range(xmlNode *element, np_ip *ret_address, np_cidr *ret)
+{
+	g_autofree char *address = np_xml_get(element, "@address");
+	g_autofree char *netmask = np_xml_get(element, "@netmask");
+	np_ip mask = 0;
+	if (!address || !np_ip_parse(address, ret_address))
+		return false;
+	ret->prefix = (unsigned)np_xml_get_uint(element, "@prefix");
+	if (netmask && np_ip_parse(netmask, &mask))
+		ret->prefix = (unsigned)__builtin_popcount(mask);
+	ret->base = *ret_address & np_cidr_netmask(*ret);
+	return true;
+}
+
 static void read_cidr(xmlNode *root, np_network *network)
 {
-	g_autofree char *address = np_xml_get(root, "ip[not(@family='ipv6')]/@address");
-	g_autofree char *netmask = np_xml_get(root, "ip[not(@family='ipv6')]/@netmask");
-	np_ip mask = 0;
-	if (!address || !np_ip_parse(address, &network->gateway))
-		return;
-	network->cidr.prefix = (unsigned)np_xml_get_uint(root, "ip[not(@family='ipv6')]/@prefix");
-	if (netmask && np_ip_parse(netmask, &mask))
-		network->cidr.prefix = (unsigned)__builtin_popcount(mask);
-	network->cidr.base = network->gateway & np_cidr_netmask(network->cidr);
+	g_autoptr(GPtrArray) found = np_xml_find(root, "ip[not(@family='ipv6')]");
+	if (found->len)
+		(void)read_range(g_ptr_array_index(found, 0), &network->gateway, &network->cidr);
+}
+
+void np_network_read_ranges(xmlNode *root, bool active, GPtrArray *ret)
+{
+	g_autoptr(GPtrArray) found = np_xml_find(root, "*[(self::ip or self::route) and not(@family='ipv6')]");
+	for (guint i = 0; i < found->len; i++) {
+		np_ip address;
+		np_cidr range;
+		if (read_range(g_ptr_array_index(found, i), &address, &range) && range.prefix > 0)
+			g_ptr_array_add(ret, np_foreign_range_new(range, np_xml_get(root, "name"),
+			                                          np_xml_get(root, "bridge/@name"), active));
+	}
 }
 
 static void read_bridge(xmlNode *root, const np_mark *mark, np_network *network)
@@ -80,8 +101,9 @@ np_seen_network *np_network_read(xmlNode *root, np_mark *mark)
 	read_bridge(root, mark, network);
 	seen->hosts = read_hosts(root);
 	seen->applied = mark ? g_steal_pointer(&mark->applied) : NULL;
+	/* Of a bridge that is not its own libvirt knows no MTU: the guests' NICs have it. */
 	static const char *const observed[] = {"cidr", "mode", "dhcp", "mtu"};
-	for (unsigned i = 0; i < G_N_ELEMENTS(observed); i++)
+	for (unsigned i = 0; i < G_N_ELEMENTS(observed) - (network->mode == NP_NET_BRIDGE); i++)
 		np_object_mark(&np_network_kind, &network->base, observed[i]);
 	return seen;
 }

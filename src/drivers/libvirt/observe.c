@@ -117,6 +117,7 @@ static bool observe_network(virNetworkPtr network, const char *lab, np_seen_site
 	if (!is_wanted(&mark, lab)) {
 		g_autofree char *device = np_xml_get(root, "bridge/@name");
 		add_foreign(site, "network", virNetworkGetName(network));
+		np_network_read_ranges(root, virNetworkIsActive(network) == 1, site->ranges);
 		/* A bridge that a network only uses belongs to the site, not to that network. */
 		if (!np_xml_has(root, "forward[@mode='bridge']"))
 			add_foreign(site, "device", device);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "drivers/image/format.h"
+#include "lab/image_format.h"
 
 #include <errno.h>
 #include <fcntl.h>

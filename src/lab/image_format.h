@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Formats of image files by their first bytes; for this folder only. Image files are untrusted. */
+/* Formats of image files by their first bytes. Image files are untrusted. */
 #pragma once
 #include "lab/model.h"
 
