@@ -171,7 +171,7 @@ static bool runner_init(np_runner *runner, GError **error)
 	runner->no_kvm = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	np_kernel_facts kernel = {.nested = -1};
 	if (runner->drivers->kernel && runner->drivers->kernel->facts("", &kernel, NULL))
-		runner->local_kvm = kernel.flag && kernel.device;
+		runner->local_kvm = kernel.flag && kernel.device && !kernel.vm_error;
 	np_kernel_facts_clear(&kernel);
 	g_autoptr(GError) local = NULL;
 	runner->seed = np_session_seed(runner->session, &local);

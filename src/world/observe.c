@@ -134,6 +134,7 @@ static bool observe_kernel(const np_drivers *drivers, const np_observe_options *
 	if (!drivers->kernel->facts(options->sysroot ? options->sysroot : "", &world->kernel, error))
 		return false;
 	world->has_kernel = true;
+	np_proof_host(&world->root->proof, &world->kernel, &world->root->facts);
 	return true;
 }
 
