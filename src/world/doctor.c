@@ -230,6 +230,10 @@ static void examine_local(exam *e)
 		    g_strdup("install it; contrib/deps.sh knows the packages"));
 	if (!e->world->root->facts.local)
 		return; /* its folders are those of another machine, or nobody says who runs QEMU */
+	if (local->kvm_denied)
+		add(e, "kvm-user", NP_VERDICT_BAD, g_strdup_printf("the user that runs QEMU (uid %d) may not open /dev/kvm: guests cannot use "
+		    "KVM, and libvirt looks at QEMU anew for each question, seconds at a time", e->world->root->facts.qemu_uid),
+		    g_strdup("chgrp kvm /dev/kvm && chmod 0660 /dev/kvm, with that user in the group kvm; a rule of udev makes it last"));
 	g_autofree char *room = np_size_human(local->free);
 	if (local->denied)
 		add(e, "storage", NP_VERDICT_BAD, g_strdup_printf("the user that runs QEMU (uid %d) may not pass %s, on the way to %s",

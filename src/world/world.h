@@ -83,6 +83,7 @@ typedef struct {
 	char *guestfs;      /* version of libguestfs */
 	char *storage;      /* nearest folder to the site's storage that exists */
 	char *denied;       /* folder on the way there that QEMU's user may not pass; NULL: none */
+	bool kvm_denied;    /* QEMU's user may not open /dev/kvm, which exists */
 	guint64 free;       /* bytes free there, for root */
 	GPtrArray *missing; /* of char*: programs that are not found */
 } np_local_facts;

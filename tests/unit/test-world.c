@@ -156,12 +156,14 @@ static void test_doctor(void)
 	world->kernel.nested = 0;
 	local.free = 1 << 20;
 	local.denied = g_strdup("/var");
+	local.kvm_denied = true;
 	g_ptr_array_add(local.missing, g_strdup("debugfs"));
 	g_ptr_array_add(world->kernel.slow, g_strdup("kvm_intel has ept=N."));
 	g_autoptr(GPtrArray) ill = examine(world, &local);
 	g_assert_cmpint(find(ill, "nesting")->verdict, ==, NP_VERDICT_WARNING); /* apply can help */
 	g_assert_cmpint(find(ill, "storage")->verdict, ==, NP_VERDICT_BAD);
 	g_assert_nonnull(strstr(find(ill, "storage")->fix, "chmod o+x /var"));
+	g_assert_cmpint(find(ill, "kvm-user")->verdict, ==, NP_VERDICT_BAD);
 	g_assert_cmpint(find(ill, "space")->verdict, ==, NP_VERDICT_WARNING);
 	g_assert_nonnull(strstr(find(ill, "programs")->text, "debugfs"));
 	g_assert_cmpint(find(ill, "parameters")->verdict, ==, NP_VERDICT_WARNING);
