@@ -10,13 +10,13 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 usage='usage: tests/run.sh [LABEL...]
 
-Runs all tests, or those of the labels: unit, lint, limits, virt, disk, e2e. As root, on Debian or Ubuntu. Images are kept in
-$NESTPLAN_CACHE (default ~/.cache/nestplan), builds in build/.
+Runs all tests, or those of the labels: unit, lint, limits, virt, disk, e2e, rig (a machine that plays the physical host:
+tests/rig/README.md). As root, on Debian or Ubuntu. Images are kept in $NESTPLAN_CACHE (default ~/.cache/nestplan), builds
+in build/.
 
-Only when they are named run: depth (three levels), rig (a machine that plays the physical host: tests/rig/README.md),
-bench (tests/bench/README.md).'
+Only when they are named run: depth (three levels: tests/depth/three.sh), bench (tests/bench/README.md).'
 
-readonly all_labels=(unit lint limits virt disk e2e)
+readonly all_labels=(unit lint limits virt disk e2e rig)
 begin=$EPOCHREALTIME
 summaries=()
 repeat=()

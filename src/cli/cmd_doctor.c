@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <json-glib/json-glib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "cli/cli.h"
@@ -56,17 +57,47 @@ static void print_text(const GPtrArray *findings, bool colour)
 	       count[NP_VERDICT_WARNING] == 1 ? "" : "s", count[NP_VERDICT_BAD]);
 }
 
+/* A URI without a host, or none at all, means libvirt of this machine. */
+static bool is_remote(const char *uri)
+{
+	const char *host = uri ? strstr(uri, "://") : NULL;
+	return host && host[3] != '/' && host[3] != '\0';
+}
+
+/* What there is to see when no libvirt answers: this machine's kernel, if it is the host. Takes why. */
+static np_world *look_without(const np_context *context, GError *why, GError **error)
+{
+	g_autoptr(np_world) world = np_world_new(context->lab->name);
+	world->root->why = g_strdup(why->message);
+	world->has_kernel = !is_remote(context->lab->host.uri);
+	g_error_free(why);
+	if (world->has_kernel && !np_kmod.facts("", &world->kernel, error))
+		return NULL;
+	np_accel_decide(&world->root->facts, world->has_kernel ? &world->kernel : NULL, &world->accel);
+	return g_steal_pointer(&world);
+}
+
 /* The host alone: no lab file is needed to ask for its health. */
 static np_world *look(np_context *context, const np_options *options, GError **error)
 {
+	GError *local = NULL;
 	if (!context->lab) {
 		context->lab = np_object_new(&np_lab_kind, NULL);
 		context->lab->name = g_strdup("");
 	}
-	if (!np_context_connect(context, options, error))
-		return NULL;
+	if (!np_context_connect(context, options, &local))
+		return look_without(context, local, error);
 	np_observe_options how = {.inside = false, .sysroot = ""};
 	return np_observe(context->session, context->lab, &how, error);
+}
+
+static void look_around(const np_context *context, bool lab, np_local_facts *ret)
+{
+	const np_host_facts *facts = &context->world->root->facts;
+	const char *storage = lab && context->lab->site.storage ? context->lab->site.storage : STORAGE;
+	np_image_files.local(storage, facts->local ? facts->qemu_uid : -1, facts->qemu_gid, ret);
+	ret->guestfs = np_guestfs.version();
+	ret->uri = context->session ? np_libvirt.uri(np_session_root(context->session)) : NULL;
 }
 
 static int doctor(np_context *context, const np_options *options, bool lab, GError **error)
@@ -74,12 +105,8 @@ static int doctor(np_context *context, const np_options *options, bool lab, GErr
 	context->world = look(context, options, error);
 	if (!context->world)
 		return NP_EXIT_FAILED;
-	const np_drivers *drivers = np_session_drivers(context->session);
-	const np_host_facts *facts = &context->world->root->facts;
-	const char *storage = lab && context->lab->site.storage ? context->lab->site.storage : STORAGE;
 	g_auto(np_local_facts) local = {0};
-	drivers->image->local(storage, facts->local ? facts->qemu_uid : -1, facts->qemu_gid, &local);
-	local.guestfs = drivers->disk->version();
+	look_around(context, lab, &local);
 	g_autoptr(GPtrArray) findings = np_doctor_examine(lab ? context->lab : NULL, context->world, &local);
 	if (options->json)
 		print_json(findings);

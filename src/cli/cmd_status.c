@@ -12,6 +12,7 @@ typedef struct {
 	const char *state; /* "running", "off", "absent", "unknown" */
 	const char *accel; /* NULL: unknown */
 	bool fallback;     /* emulated because the lab says `auto` */
+	bool betrayed;     /* emulated although the lab says `kvm` */
 	bool ready;        /* seen ready since it was started */
 	char *ip;          /* NULL: none */
 	const np_proof *proof; /* NULL: carries no nodes, or was not looked into */
@@ -49,7 +50,9 @@ static row *add_row(table *t, const char *address, np_ip ip)
 	if (seen) {
 		r->accel = np_accel_names[seen->node->accel];
 		r->ready = seen->ready;
-		r->fallback = seen->node->accel == NP_ACCEL_EMULATE && g_strcmp0(seen->want_accel, np_accel_names[NP_ACCEL_AUTO]) == 0;
+		bool emulated = seen->node->accel == NP_ACCEL_EMULATE;
+		r->fallback = emulated && g_strcmp0(seen->want_accel, np_accel_names[NP_ACCEL_AUTO]) == 0;
+		r->betrayed = emulated && g_strcmp0(seen->want_accel, np_accel_names[NP_ACCEL_KVM]) == 0;
 		if (seen->inside && seen->inside->reachable)
 			r->proof = &seen->inside->proof;
 		else if (seen->inside)
@@ -85,10 +88,11 @@ static void text_member(JsonBuilder *json, const char *name, const char *value)
 		json_builder_add_null_value(json);
 }
 
+/* "missing": the first link of the chain that does not hold, and its fix. */
 static void proof_member(JsonBuilder *json, const np_proof *proof)
 {
 	json_builder_set_member_name(json, "proof");
-	if (!proof) {
+	if (!proof || !proof->gathered) {
 		json_builder_add_null_value(json);
 		return;
 	}
@@ -103,6 +107,8 @@ static void proof_member(JsonBuilder *json, const np_proof *proof)
 		text_member(json, "seen", proof->detail[i]);
 		json_builder_end_object(json);
 	}
+	g_autofree char *missing = np_proof_missing(proof);
+	text_member(json, "missing", missing);
 	json_builder_end_object(json);
 }
 
@@ -119,21 +125,35 @@ static void host_member(JsonBuilder *json, const np_world *world)
 	else
 		json_builder_add_null_value(json);
 	text_member(json, "reason", world->accel.reason);
+	json_builder_set_member_name(json, "level");
+	json_builder_add_int_value(json, 0);
+	proof_member(json, &world->root->proof);
 	json_builder_end_object(json);
 }
 
-/* Nodes that `auto` let fall back; NULL: none. The figures are this project's (Debian 12, QEMU 7.2). Caller frees. */
-static char *fallback_warning(const table *t)
+static void add_name(GString *names, const row *r)
 {
-	GString *names = g_string_new(NULL);
+	g_string_append_printf(names, "%s%s (level %u)", names->len ? ", " : "", r->address, r->level);
+}
+
+/* What is emulated, and what that costs. Of char*; caller unrefs. */
+static GPtrArray *warnings_of(const table *t)
+{
+	GPtrArray *warnings = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GString) fallback = g_string_new(NULL), betrayed = g_string_new(NULL);
 	for (guint i = 0; i < t->rows->len; i++) {
 		const row *r = g_ptr_array_index(t->rows, i);
 		if (r->fallback)
-			g_string_append_printf(names, "%s%s", names->len ? ", " : "", r->address);
+			add_name(fallback, r);
+		if (r->betrayed)
+			add_name(betrayed, r);
 	}
-	g_autofree char *list = g_string_free(names, FALSE);
-	return *list ? g_strdup_printf("emulated, about 10 times slower than with KVM (a small guest booted in 189 s instead of 17 s): %s", list)
-	             : NULL;
+	if (betrayed->len)
+		g_ptr_array_add(warnings, g_strdup_printf("emulated, although the lab says `accel: kvm` (somebody redefined the domain; "
+		                                          "`nestplan apply` puts it right): %s", betrayed->str));
+	if (fallback->len)
+		g_ptr_array_add(warnings, g_strdup_printf("emulated, " NP_EMULATION_COST ": %s", fallback->str));
+	return warnings;
 }
 
 static void print_json(const np_lab *lab, const table *t)
@@ -164,9 +184,9 @@ static void print_json(const np_lab *lab, const table *t)
 	json_builder_end_array(json);
 	json_builder_set_member_name(json, "warnings");
 	json_builder_begin_array(json);
-	g_autofree char *warning = fallback_warning(t);
-	if (warning)
-		json_builder_add_string_value(json, warning);
+	g_autoptr(GPtrArray) warnings = warnings_of(t);
+	for (guint i = 0; i < warnings->len; i++)
+		json_builder_add_string_value(json, g_ptr_array_index(warnings, i));
 	json_builder_end_array(json);
 	json_builder_end_object(json);
 	g_autoptr(JsonGenerator) generator = json_generator_new();
@@ -212,9 +232,10 @@ static void print_text(const np_lab *lab, const table *t, bool colour)
 		                                        colour ? "\033[0m" : "", r->accel ? r->accel : "-", r->ip ? r->ip : "-", proof);
 		puts(g_strchomp(line));
 	}
-	g_autofree char *warning = fallback_warning(t);
-	if (warning)
-		printf("\n%swarning:%s %s\n", colour ? "\033[33m" : "", colour ? "\033[0m" : "", warning);
+	g_autoptr(GPtrArray) warnings = warnings_of(t);
+	for (guint i = 0; i < warnings->len; i++)
+		printf("%s%swarning:%s %s\n", i ? "" : "\n", colour ? "\033[33m" : "", colour ? "\033[0m" : "",
+		       (char *)g_ptr_array_index(warnings, i));
 }
 
 static int all_labs(const np_options *options, GError **error)

@@ -47,8 +47,11 @@ static void add_fields(np_change *change, const np_world *world, const char *lab
 {
 	const GPtrArray *labs = world->kernel.labs;
 	g_autofree char *had = labs_now(labs), *has = labs_text(labs, lab, change->nesting);
+	g_autofree char *holders = before && change->nesting ? np_nesting_holders(&world->kernel, NULL) : NULL;
 	if (before && after)
 		np_change_field(change, "nested", before, after);
+	if (holders) /* in the way: the module cannot be reloaded before they are gone */
+		np_change_field(change, "used by", holders, "nobody");
 	if (!had != !has)
 		np_change_field(change, "file", had ? NP_NESTING_FILE : NULL, has ? NP_NESTING_FILE : NULL);
 	if (g_strcmp0(had, has) != 0)
@@ -96,6 +99,7 @@ void np_diff_nesting(np_plan *plan, const np_lab *lab, const np_world *world)
 	} else if (obstacle) {
 		g_autofree char *why = g_strdup_printf("It cannot be switched on: %s.", obstacle);
 		refuse(plan, node, world, why);
+		switch_on(plan, lab, world); /* what it would be, for who reads the plan as JSON */
 	} else {
 		switch_on(plan, lab, world);
 	}

@@ -177,23 +177,31 @@ bool np_action_ready(np_runner *runner, const np_step *step, GError **error)
 	       runner->drivers->hypervisor->domain_ready(conn, runner->lab->name, node->libvirt_name, error);
 }
 
-/* libvirtd starts after sshd; its socket appears when it is ready. */
-static const char wait_libvirtd[] =
+/* libvirtd starts after sshd; its socket appears when it is ready. The images of the nodes inside may come later still, or not at
+ * all when the machine was too slow for its init's patience; a pool that is refreshed before would be empty. */
+static const char wait_inside[] =
 	"i=0\n"
-	"while ! [ -S /run/libvirt/libvirt-sock ]; do\n"
-	"  i=$((i+1)); [ $i -gt 600 ] && { echo 'libvirtd did not start' >&2; exit 1; }\n"
-	"  sleep 0.2\n"
+	"again() { i=$((i+1)); [ $i -le 600 ] && sleep 0.2; }\n"
+	"until [ -S /run/libvirt/libvirt-sock ]; do\n"
+	"  again || { echo 'its libvirtd did not start' >&2; exit 1; }\n"
+	"done\n"
+	"images=%s\n"
+	"until [ -z \"$images\" ] || mountpoint -q \"$images\" || why=$(mount \"$images\" 2>&1); do\n"
+	"  again || { echo \"the disk with the images of its nodes is not mounted: $why\" >&2; exit 1; }\n"
 	"done\n";
 
 static bool wait_for_libvirtd(np_runner *runner, const np_node *node, GCancellable *cancel, GError **error)
 {
 	g_auto(np_process_result) result = {0};
-	if (!runner->drivers->guest->run(np_session_guests(runner->session), node->address, wait_libvirtd, node->ready.timeout, cancel,
+	g_autofree char *folder = g_build_filename(node->site.storage, "images", NULL);
+	g_autofree char *images = g_shell_quote(node->site.share ? folder : "");
+	g_autofree char *script = g_strdup_printf(wait_inside, images);
+	if (!runner->drivers->guest->run(np_session_guests(runner->session), node->address, script, node->ready.timeout, cancel,
 	                                 &result, error))
 		return false;
 	if (result.status == 0)
 		return true;
-	g_set_error(error, NP_ERROR, NP_ERROR_UNREACHABLE, "its libvirtd does not answer: %s", g_strstrip(result.errors));
+	g_set_error(error, NP_ERROR, NP_ERROR_UNREACHABLE, "it is up, but %s", g_strstrip(result.errors));
 	return false;
 }
 
@@ -222,7 +230,7 @@ static bool judge(np_runner *runner, const np_step *step, const np_proof *proof,
 	g_mutex_lock(&runner->lock);
 	g_hash_table_add(runner->no_kvm, g_strdup(node->address));
 	g_mutex_unlock(&runner->lock);
-	g_autofree char *text = g_strdup_printf("warning: its nodes will be emulated: %s", missing);
+	g_autofree char *text = g_strdup_printf("warning: its nodes will be emulated, " NP_EMULATION_COST ": %s", missing);
 	np_runner_stage(runner, step, text);
 	return true;
 }

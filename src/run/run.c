@@ -173,7 +173,7 @@ static bool runner_init(np_runner *runner, GError **error)
 	runner->changed = g_hash_table_new(g_str_hash, g_str_equal);
 	np_kernel_facts kernel = {.nested = -1};
 	if (runner->drivers->kernel && runner->drivers->kernel->facts("", &kernel, NULL))
-		runner->local_kvm = kernel.flag && kernel.device;
+		runner->local_kvm = kernel.flag && kernel.device && !kernel.vm_error;
 	np_kernel_facts_clear(&kernel);
 	g_autoptr(GError) local = NULL;
 	runner->seed = np_session_seed(runner->session, &local);

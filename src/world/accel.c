@@ -21,6 +21,8 @@ static char *kvm_missing(const np_host_facts *host, const np_kernel_facts *kerne
 		if (!kernel->device)
 			return g_strdup_printf("/dev/kvm cannot be used: %s",
 			                       kernel->device_error ? kernel->device_error : "it does not exist");
+		if (kernel->vm_error)
+			return g_strdup_printf("KVM makes no virtual machine: %s", kernel->vm_error);
 	} else if (!host->flag) {
 		return g_strdup("libvirt reports neither vmx nor svm for its CPU");
 	}

@@ -50,19 +50,25 @@ static np_verdict without_kvm(const exam *e)
 static void examine_cpu(exam *e)
 {
 	const np_kernel_facts *kernel = &e->world->kernel;
-	const char *flag = e->world->has_kernel ? kernel->flag : e->world->root->facts.flag;
-	if (flag)
+	const np_host_facts *facts = &e->world->root->facts;
+	const char *flag = e->world->has_kernel ? kernel->flag : facts->flag;
+	if (!e->world->has_kernel && !e->world->root->reachable)
+		return;
+	if (facts->arch && !g_str_equal(facts->arch, "x86_64"))
+		add(e, "cpu", without_kvm(e), g_strdup_printf("the CPU is %s, and the nodes of labs are x86_64: they can only be emulated, "
+		    NP_EMULATION_COST, facts->arch), g_strdup("take a host with an x86_64 CPU"));
+	else if (flag)
 		add(e, "cpu", NP_VERDICT_GOOD, g_strdup_printf("the CPU shows %s%s%s%s", flag, kernel->vendor ? " (" : "",
 		    kernel->vendor ? kernel->vendor : "", kernel->vendor ? ")" : ""), NULL);
 	else
-		add(e, "cpu", without_kvm(e), g_strdup("the CPU shows neither vmx nor svm: nodes can only be emulated, about 10 times slower"),
+		add(e, "cpu", without_kvm(e), g_strdup("the CPU shows neither vmx nor svm: nodes can only be emulated, " NP_EMULATION_COST),
 		    g_strdup("switch virtualization on in the firmware (VT-x, AMD-V, SVM); on a virtual machine, in the hypervisor below it"));
 }
 
 static void examine_module(exam *e)
 {
 	const np_kernel_facts *kernel = &e->world->kernel;
-	if (!kernel->flag)
+	if (!kernel->module)
 		return;
 	static const char *const words[] = {[NP_MODULE_ABSENT] = "not loaded", [NP_MODULE_LIVE] = "loaded",
 	                                    [NP_MODULE_BUILTIN] = "built into the kernel", [NP_MODULE_OTHER] = "coming or going"};
@@ -70,32 +76,77 @@ static void examine_module(exam *e)
 	add(e, "module", there ? NP_VERDICT_GOOD : without_kvm(e), g_strdup_printf("module %s is %s", kernel->module, words[kernel->state]),
 	    there ? NULL : g_strdup_printf("modprobe %s%s%s", kernel->module, kernel->blacklist ? "; it is blacklisted in " : "",
 	                                   kernel->blacklist ? kernel->blacklist : ""));
-	if (kernel->device)
-		add(e, "device", NP_VERDICT_GOOD, g_strdup("/dev/kvm can be used"), NULL);
+	if (kernel->device && !kernel->vm_error)
+		add(e, "device", NP_VERDICT_GOOD, g_strdup("/dev/kvm opens, and KVM creates a virtual machine"), NULL);
+	else if (kernel->device)
+		add(e, "device", without_kvm(e), g_strdup_printf("/dev/kvm opens, but KVM creates no virtual machine: %s", kernel->vm_error),
+		    g_strdup("stop other hypervisors on this machine; the kernel's log (dmesg) may say more"));
 	else
 		add(e, "device", without_kvm(e), g_strdup_printf("/dev/kvm cannot be used: %s", kernel->device_error),
 		    g_strdup("see above; as another user than root: be a member of the group kvm"));
 }
 
+static void add_source(GString *out, const char *file, unsigned line, const char *value)
+{
+	g_string_append_printf(out, "%s%s", out->len ? ", then " : "; set by ", file);
+	if (line)
+		g_string_append_printf(out, ":%u", line);
+	g_string_append_printf(out, " (nested=%s)", value);
+}
+
+static bool is_read_after_ours(const np_option_source *source)
+{
+	const char *name = strrchr(source->file, '/'), *ours = strrchr(NP_NESTING_FILE, '/');
+	return source->line == 0 || g_strcmp0(name, ours) > 0;
+}
+
+/* In the order in which they are read. */
 static char *sources_text(const np_kernel_facts *kernel)
 {
 	GString *out = g_string_new(NULL);
+	bool ours = kernel->labs->len > 0;
+	guint count = kernel->sources->len + ours;
 	for (guint i = 0; i < kernel->sources->len; i++) {
 		const np_option_source *source = g_ptr_array_index(kernel->sources, i);
-		g_string_append_printf(out, "%s%s", out->len ? ", then " : "; set by ", source->file);
-		if (source->line)
-			g_string_append_printf(out, ":%u", source->line);
-		g_string_append_printf(out, " (nested=%s)", source->value);
+		if (ours && is_read_after_ours(source)) {
+			add_source(out, NP_NESTING_FILE, 0, "1");
+			ours = false;
+		}
+		add_source(out, source->file, source->line, source->value);
 	}
-	if (kernel->labs->len)
-		g_string_append_printf(out, "%s" NP_NESTING_FILE " (nested=1)", out->len ? ", then " : "; set by ");
+	if (ours)
+		add_source(out, NP_NESTING_FILE, 0, "1");
+	if (count > 1)
+		g_string_append(out, ", which wins");
 	return g_string_free(out, FALSE);
+}
+
+/* What `nested` is worth on other machines: it is read there, and never switched. */
+static char *switch_elsewhere(const np_kernel_facts *kernel)
+{
+	return g_str_equal(kernel->module, "kvm_hv")
+		? g_strdup("nestplan does not switch it on this kind of machine: echo Y > /sys/module/kvm_hv/parameters/nested")
+		: g_strdup_printf("nestplan does not switch it on this kind of machine: load module %s with nested=1", kernel->module);
+}
+
+static void examine_options(exam *e)
+{
+	const np_kernel_facts *kernel = &e->world->kernel;
+	if (kernel->bad)
+		add(e, "options", NP_VERDICT_BAD, g_strdup_printf("%s:%u sets nested=%s, which %s refuses: it does not load with it",
+		    kernel->bad->file, kernel->bad->line, kernel->bad->value, kernel->module), g_strdup("write nested=1 there"));
+	for (guint i = 0; i < kernel->slow->len; i++)
+		add(e, "parameters", NP_VERDICT_WARNING, g_strdup(g_ptr_array_index(kernel->slow, i)),
+		    g_strdup("see its last part; what holds the module must be stopped first"));
 }
 
 static void examine_nesting(exam *e)
 {
 	const np_kernel_facts *kernel = &e->world->kernel;
-	if (!e->world->has_kernel || !kernel->flag || kernel->state == NP_MODULE_ABSENT)
+	if (!e->world->has_kernel || !kernel->module)
+		return;
+	examine_options(e);
+	if (kernel->state == NP_MODULE_ABSENT)
 		return;
 	g_autofree char *sources = sources_text(kernel);
 	if (kernel->nested == 1)
@@ -104,22 +155,17 @@ static void examine_nesting(exam *e)
 		add(e, "nesting", NP_VERDICT_WARNING, g_strdup_printf("%s does not tell whether it nests", kernel->module),
 		    g_strdup("look at /sys/module/*/parameters/nested"));
 	else {
-		g_autofree char *obstacle = np_nesting_obstacle(kernel);
+		g_autofree char *obstacle = kernel->flag ? np_nesting_obstacle(kernel) : switch_elsewhere(kernel);
 		add(e, "nesting", obstacle ? NP_VERDICT_BAD : NP_VERDICT_WARNING,
 		    g_strdup_printf("nested virtualization is off in %s%s", kernel->module, sources),
 		    obstacle ? g_strdup(obstacle) : g_strdup("`nestplan apply` switches it on, and `nestplan destroy` off again"));
 	}
-	if (kernel->bad)
-		add(e, "options", NP_VERDICT_BAD, g_strdup_printf("%s:%u sets nested=%s, which %s refuses: it does not load with it",
-		    kernel->bad->file, kernel->bad->line, kernel->bad->value, kernel->module), g_strdup("write nested=1 there"));
-	for (guint i = 0; i < kernel->slow->len; i++)
-		add(e, "parameters", NP_VERDICT_WARNING, g_strdup(g_ptr_array_index(kernel->slow, i)), NULL);
 }
 
 static void examine_remote(exam *e)
 {
 	const np_host_facts *facts = &e->world->root->facts;
-	if (e->world->has_kernel || facts->nested < 0)
+	if (e->world->has_kernel || !e->world->root->reachable || facts->nested < 0)
 		return;
 	if (facts->nested)
 		add(e, "nesting", NP_VERDICT_GOOD, g_strdup("libvirt gives its guests the CPU's virtualization flag"), NULL);
@@ -128,11 +174,40 @@ static void examine_remote(exam *e)
 		    g_strdup(e->world->accel.switch_commands));
 }
 
+static void examine_confinement(exam *e)
+{
+	const char *security = e->world->root->facts.security;
+	if (security && strstr(security, "selinux"))
+		add(e, "selinux", NP_VERDICT_WARNING, g_strdup("SELinux confines QEMU: files in other folders than libvirt's own need a label"),
+		    g_strdup("semanage fcontext -a -t virt_image_t '/var/lib/nestplan(/.*)?' && restorecon -R /var/lib/nestplan"));
+	/* https://bugs.launchpad.net/bugs/1677398 */
+	if (security && strstr(security, "apparmor"))
+		add(e, "apparmor", NP_VERDICT_WARNING, g_strdup("AppArmor confines QEMU: libvirt's helper does not always find the images below "
+		    "a volume, and then a node does not start (“Permission denied”)"),
+		    g_strdup("echo '\"/var/lib/nestplan/**\" rwk,' >> /etc/apparmor.d/local/abstractions/libvirt-qemu"));
+}
+
+/* libvirt's daemon of one user has no networks of its own, and cannot bring its guests to others'. */
+static void examine_uri(exam *e)
+{
+	const char *uri = e->local ? e->local->uri : NULL;
+	if (uri && g_str_has_suffix(uri, "/session"))
+		add(e, "uri", NP_VERDICT_BAD, g_strdup_printf("%s is libvirt of one user, which makes no networks for guests", uri),
+		    g_strdup("use `--connect qemu:///system` (or host.uri in the lab); as another user than root: be a member of the group libvirt"));
+}
+
 static void examine_libvirt(exam *e)
 {
-	const np_host_facts *facts = &e->world->root->facts;
+	const np_seen_site *root = e->world->root;
+	const np_host_facts *facts = &root->facts;
+	if (!root->reachable) {
+		add(e, "libvirt", NP_VERDICT_BAD, g_strdup(root->why), g_strdup("start its daemon (systemctl start libvirtd), or name "
+		    "another one with --connect; as another user than root: be a member of the group libvirt"));
+		return;
+	}
 	add(e, "libvirt", NP_VERDICT_GOOD, g_strdup_printf("%s%s%s", facts->version, facts->security ? ", confinement: " : "",
 	    facts->security ? facts->security : ""), NULL);
+	examine_uri(e);
 	if (e->world->accel.kvm)
 		add(e, "kvm", NP_VERDICT_GOOD, g_strdup("libvirt offers kvm"), NULL);
 	else if (facts->offers_kvm)
@@ -141,9 +216,7 @@ static void examine_libvirt(exam *e)
 	else
 		add(e, "kvm", without_kvm(e), g_strdup("libvirt does not offer kvm"), g_strdup("virt-host-validate qemu; restart libvirtd "
 		    "after the module was loaded"));
-	if (facts->security && strstr(facts->security, "selinux"))
-		add(e, "selinux", NP_VERDICT_WARNING, g_strdup("SELinux confines QEMU: files in other folders than libvirt's own need a label"),
-		    g_strdup("semanage fcontext -a -t virt_image_t '/var/lib/nestplan(/.*)?' && restorecon -R /var/lib/nestplan"));
+	examine_confinement(e);
 }
 
 static void examine_local(exam *e)
@@ -157,7 +230,11 @@ static void examine_local(exam *e)
 		add(e, "programs", NP_VERDICT_BAD, g_strdup_printf("the program %s is missing", (char *)g_ptr_array_index(local->missing, i)),
 		    g_strdup("install it; contrib/deps.sh knows the packages"));
 	if (!e->world->root->facts.local)
-		return;
+		return; /* its folders are those of another machine, or nobody says who runs QEMU */
+	if (local->kvm_denied)
+		add(e, "kvm-user", NP_VERDICT_BAD, g_strdup_printf("the user that runs QEMU (uid %d) may not open /dev/kvm: guests cannot use "
+		    "KVM, and libvirt looks at QEMU anew for each question, seconds at a time", e->world->root->facts.qemu_uid),
+		    g_strdup("chgrp kvm /dev/kvm && chmod 0660 /dev/kvm, with that user in the group kvm; a rule of udev makes it last"));
 	g_autofree char *room = np_size_human(local->free);
 	if (local->denied)
 		add(e, "storage", NP_VERDICT_BAD, g_strdup_printf("the user that runs QEMU (uid %d) may not pass %s, on the way to %s",
@@ -211,7 +288,8 @@ GPtrArray *np_doctor_examine(const np_lab *lab, const np_world *world, const np_
 	examine_libvirt(&e);
 	examine_local(&e);
 	if (lab) {
-		examine_memory(&e);
+		if (world->root->reachable)
+			examine_memory(&e);
 		examine_modes(&e, &lab->site);
 	}
 	return e.findings;

@@ -16,7 +16,8 @@ static bool gather_proof(np_session *session, const char *address, GCancellable 
 		return false;
 	}
 	g_auto(np_process_result) result = {0};
-	if (!drivers->guest->run(np_session_guests(session), address, np_proof_script, PROOF_TIMEOUT_MS, cancel, &result, error))
+	guint64 timeout = (guint64)PROOF_TIMEOUT_MS * np_address_level(address); /* deeper is slower */
+	if (!drivers->guest->run(np_session_guests(session), address, np_proof_script, timeout, cancel, &result, error))
 		return false;
 	if (result.status != 0) {
 		g_set_error(error, NP_ERROR, NP_ERROR_UNREACHABLE, "ssh to node '%s' failed: %s", address,
@@ -134,6 +135,7 @@ static bool observe_kernel(const np_drivers *drivers, const np_observe_options *
 	if (!drivers->kernel->facts(options->sysroot ? options->sysroot : "", &world->kernel, error))
 		return false;
 	world->has_kernel = true;
+	np_proof_host(&world->root->proof, &world->kernel, &world->root->facts);
 	return true;
 }
 

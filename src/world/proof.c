@@ -91,6 +91,26 @@ void np_proof_finish(np_proof *proof, const np_host_facts *facts)
 		proof->kvm = proof->kvm && proof->ok[i];
 }
 
+void np_proof_host(np_proof *proof, const np_kernel_facts *kernel, const np_host_facts *facts)
+{
+	bool there = kernel->state == NP_MODULE_LIVE || kernel->state == NP_MODULE_BUILTIN;
+	const char *module = kernel->module ? kernel->module : "of KVM";
+	put(proof, NP_CHECK_FLAG, kernel->flag != NULL,
+	    g_strdup(kernel->flag ? kernel->flag : "the CPU shows neither vmx nor svm"));
+	put(proof, NP_CHECK_MODULE, there,
+	    there ? g_strdup(module) : g_strdup_printf("the module %s is not loaded", module));
+	put(proof, NP_CHECK_NESTED, kernel->nested == 1,
+	    kernel->nested < 0 ? g_strdup("the parameter nested cannot be read") : g_strdup_printf("nested=%d", kernel->nested));
+	put(proof, NP_CHECK_DEVICE, kernel->device,
+	    kernel->device ? g_strdup("/dev/kvm opens") : g_strdup_printf("/dev/kvm: %s", kernel->device_error));
+	bool created = kernel->device && !kernel->vm_error;
+	put(proof, NP_CHECK_VM, created,
+	    created ? g_strdup("KVM created a VM")
+	            : g_strdup_printf("KVM does not create a VM: %s", kernel->vm_error ? kernel->vm_error : "its device does not open"));
+	proof->gathered = true;
+	np_proof_finish(proof, facts);
+}
+
 char *np_proof_missing(const np_proof *proof)
 {
 	if (!proof->gathered)

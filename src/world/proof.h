@@ -9,3 +9,5 @@ extern const char np_proof_script[];
 void np_proof_read(np_proof *proof, const char *output);
 /* Adds what the level's own libvirt offers and sums up. */
 void np_proof_finish(np_proof *proof, const np_host_facts *facts);
+/* The same of the host, level 0, from what its kernel and its libvirt said. */
+void np_proof_host(np_proof *proof, const np_kernel_facts *kernel, const np_host_facts *facts);

@@ -17,6 +17,7 @@ void np_host_facts_clear(np_host_facts *facts)
 
 void np_local_facts_clear(np_local_facts *facts)
 {
+	g_free(facts->uri);
 	g_free(facts->guestfs);
 	g_free(facts->storage);
 	g_free(facts->denied);
@@ -59,6 +60,7 @@ void np_kernel_facts_clear(np_kernel_facts *facts)
 	g_free(facts->flag);
 	g_free(facts->module);
 	g_free(facts->device_error);
+	g_free(facts->vm_error);
 	g_free(facts->blacklist);
 	g_free(facts->forbidden);
 	g_clear_pointer(&facts->sources, g_ptr_array_unref);

@@ -38,6 +38,7 @@ nodes:
 LAB
 }
 
+patience=600 # each command logs in through all levels
 begin nptest-depth
 write_lab
 stage 'plan'

@@ -207,7 +207,7 @@ np() {
 
 # in_node ADDRESS COMMAND: stdout of a shell command in a guest.
 in_node() {
-    timeout 60 "$nestplan" ssh "$lab_file" "$1" -- "$2" </dev/null
+    timeout "${patience:-60}" "$nestplan" ssh "$lab_file" "$1" -- "$2" </dev/null
 }
 
 # json FILTER: of the last command's stdout.

@@ -34,6 +34,10 @@ foreign_machine() {
     virsh -q create "$(foreign_xml "$foreign_domain")"
     id=$(virsh domid "$foreign_domain")
     expect_refused "$foreign_domain"
+    np 1 plan --json
+    expect_switch 0 1
+    expect_contains 'plan: in the way' "$foreign_domain" \
+        "$(json '.changes[] | select(.address == "host.nesting") | .fields[] | select(.name == "used by") | .before')"
     expect_equal 'the virtual machine' "running $id" "$(domain_state "$foreign_domain") $(virsh domid "$foreign_domain")"
     virsh -q destroy "$foreign_domain"
 }

@@ -133,6 +133,7 @@ static np_world *healthy(void)
 	*facts = (np_host_facts){.arch = g_strdup("x86_64"), .version = g_strdup("QEMU 8.0.0, libvirt 9.0.0"), .offers_kvm = true,
 	                         .flag = g_strdup("vmx"), .local = true, .memory = (guint64)8 << 30, .cpus = 4, .qemu_uid = 64055};
 	np_accel_decide(facts, kernel, &world->accel);
+	world->root->reachable = true;
 	return world;
 }
 
@@ -155,20 +156,106 @@ static void test_doctor(void)
 	world->kernel.nested = 0;
 	local.free = 1 << 20;
 	local.denied = g_strdup("/var");
+	local.kvm_denied = true;
 	g_ptr_array_add(local.missing, g_strdup("debugfs"));
 	g_ptr_array_add(world->kernel.slow, g_strdup("kvm_intel has ept=N."));
 	g_autoptr(GPtrArray) ill = examine(world, &local);
 	g_assert_cmpint(find(ill, "nesting")->verdict, ==, NP_VERDICT_WARNING); /* apply can help */
 	g_assert_cmpint(find(ill, "storage")->verdict, ==, NP_VERDICT_BAD);
 	g_assert_nonnull(strstr(find(ill, "storage")->fix, "chmod o+x /var"));
+	g_assert_cmpint(find(ill, "kvm-user")->verdict, ==, NP_VERDICT_BAD);
 	g_assert_cmpint(find(ill, "space")->verdict, ==, NP_VERDICT_WARNING);
 	g_assert_nonnull(strstr(find(ill, "programs")->text, "debugfs"));
 	g_assert_cmpint(find(ill, "parameters")->verdict, ==, NP_VERDICT_WARNING);
+
+	world->kernel.vm_error = g_strdup("Device or resource busy");
+	g_autoptr(GPtrArray) busy = examine(world, &local);
+	g_assert_cmpint(find(busy, "device")->verdict, ==, NP_VERDICT_BAD);
+	g_assert_nonnull(strstr(find(busy, "kvm")->text, "Device or resource busy"));
+	g_clear_pointer(&world->kernel.vm_error, g_free);
 
 	world->kernel.state = NP_MODULE_BUILTIN;
 	g_autoptr(GPtrArray) stuck = examine(world, &local);
 	g_assert_cmpint(find(stuck, "nesting")->verdict, ==, NP_VERDICT_BAD);
 	g_assert_nonnull(strstr(find(stuck, "nesting")->fix, "kvm_intel.nested=1"));
+}
+
+static void add_option(np_world *world, const char *file, unsigned line, const char *value)
+{
+	np_option_source *source = g_new0(np_option_source, 1);
+	*source = (np_option_source){g_strdup(file), line, g_strdup(value)};
+	g_ptr_array_add(world->kernel.sources, source);
+}
+
+/* Who sets the option, in the order in which it is read; nestplan's own file where it sorts. */
+static void test_doctor_options(void)
+{
+	g_autoptr(np_world) world = healthy();
+	add_option(world, "/etc/modprobe.d/kvm.conf", 3, "0");
+	g_autoptr(GPtrArray) one = examine(world, NULL);
+	g_assert_true(g_str_has_suffix(find(one, "nesting")->text, "; set by /etc/modprobe.d/kvm.conf:3 (nested=0)"));
+	g_ptr_array_add(world->kernel.labs, g_strdup("demo"));
+	add_option(world, "/etc/modprobe.d/zzz.conf", 1, "Y");
+	add_option(world, "/proc/cmdline", 0, "1");
+	g_autoptr(GPtrArray) all = examine(world, NULL);
+	g_assert_true(g_str_has_suffix(find(all, "nesting")->text, "; set by /etc/modprobe.d/kvm.conf:3 (nested=0), then " NP_NESTING_FILE
+	                               " (nested=1), then /etc/modprobe.d/zzz.conf:1 (nested=Y), then /proc/cmdline (nested=1), which wins"));
+}
+
+/* Machines whose kernel is only read. */
+static void test_doctor_elsewhere(void)
+{
+	g_autoptr(np_world) world = healthy();
+	np_kernel_facts *kernel = &world->kernel;
+	g_free(world->root->facts.arch);
+	world->root->facts.arch = g_strdup("s390x");
+	g_clear_pointer(&kernel->flag, g_free);
+	g_free(kernel->module);
+	kernel->module = g_strdup("kvm");
+	kernel->state = NP_MODULE_BUILTIN;
+	g_autoptr(GPtrArray) on = examine(world, NULL);
+	g_assert_nonnull(strstr(find(on, "cpu")->text, "s390x"));
+	g_assert_cmpint(find(on, "nesting")->verdict, ==, NP_VERDICT_GOOD);
+	kernel->nested = 0;
+	g_autoptr(GPtrArray) off = examine(world, NULL);
+	g_assert_cmpint(find(off, "nesting")->verdict, ==, NP_VERDICT_BAD);
+	g_assert_nonnull(strstr(find(off, "nesting")->fix, "does not switch it"));
+}
+
+/* Without libvirt the rest is still said. */
+static void test_doctor_alone(void)
+{
+	g_autoptr(np_world) world = healthy();
+	world->root->reachable = false;
+	world->root->why = g_strdup("nobody answers");
+	g_auto(np_local_facts) local = {.guestfs = g_strdup("1.48.6"), .missing = g_ptr_array_new_with_free_func(g_free)};
+	g_autoptr(GPtrArray) findings = examine(world, &local);
+	g_assert_cmpint(find(findings, "libvirt")->verdict, ==, NP_VERDICT_BAD);
+	g_assert_cmpstr(find(findings, "libvirt")->text, ==, "nobody answers");
+	g_assert_cmpint(find(findings, "nesting")->verdict, ==, NP_VERDICT_GOOD);
+	g_assert_nonnull(find(findings, "guestfs"));
+	world->has_kernel = false; /* another machine, of which nothing is known then */
+	g_autoptr(GPtrArray) remote = examine(world, &local);
+	g_assert_null(find(remote, "nesting"));
+	world->has_kernel = world->root->reachable = true;
+	local.uri = g_strdup("qemu:///session");
+	g_autoptr(GPtrArray) session = examine(world, &local);
+	g_assert_cmpint(find(session, "uri")->verdict, ==, NP_VERDICT_BAD);
+}
+
+/* The host is a level as well. */
+static void test_proof_host(void)
+{
+	g_autoptr(np_world) world = healthy();
+	g_auto(np_proof) proof = {0};
+	np_proof_host(&proof, &world->kernel, &world->root->facts);
+	g_assert_true(proof.kvm);
+	g_assert_null(np_proof_missing(&proof));
+	world->kernel.vm_error = g_strdup("Device or resource busy");
+	np_proof_host(&proof, &world->kernel, &world->root->facts);
+	g_assert_false(proof.kvm);
+	g_autofree char *missing = np_proof_missing(&proof);
+	g_assert_nonnull(strstr(missing, "Device or resource busy"));
 }
 
 static const char *const dash[] = {"sh", NULL}, *const bash[] = {"bash", "--posix", NULL}, *const ash[] = {"busybox", "sh", NULL};
@@ -181,6 +268,10 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/world/proof-script/busybox", ash, test_proof_script);
 	g_test_add_func("/world/proof-links", test_proof_links);
 	g_test_add_func("/world/remote-accel", test_remote_accel);
+	g_test_add_func("/world/proof-host", test_proof_host);
 	g_test_add_func("/world/doctor", test_doctor);
+	g_test_add_func("/world/doctor-options", test_doctor_options);
+	g_test_add_func("/world/doctor-elsewhere", test_doctor_elsewhere);
+	g_test_add_func("/world/doctor-alone", test_doctor_alone);
 	return g_test_run();
 }

@@ -6,7 +6,8 @@
 
 #define DEFAULT_NETWORK   "/etc/libvirt/qemu/networks/default.xml"
 #define DEFAULT_AUTOSTART "/etc/libvirt/qemu/networks/autostart/default.xml"
-#define SHARE_OPTIONS     "ext4 ro,nofail,noatime,x-systemd.device-timeout=60 0 0"
+/* An emulated machine on a busy host has needed more than a minute to find its disks. */
+#define SHARE_OPTIONS     "ext4 ro,nofail,noatime,x-systemd.device-timeout=600 0 0"
 
 /* "192.168.X.0/24" */
 static np_cidr subnet(guint32 x)

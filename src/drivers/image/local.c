@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "drivers/image/local.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -38,11 +40,38 @@ static void walk(const char *path, int uid, int gid, np_local_facts *ret)
 	}
 }
 
+static bool in_group(int uid, int gid, gid_t wanted)
+{
+	char buffer[4096];
+	gid_t groups[64];
+	int count = G_N_ELEMENTS(groups);
+	struct passwd entry, *user = NULL;
+	if (wanted == (gid_t)gid || getpwuid_r((uid_t)uid, &entry, buffer, sizeof buffer, &user) != 0 || user == NULL ||
+	    getgrouplist(user->pw_name, (gid_t)gid, groups, &count) < 0)
+		return wanted == (gid_t)gid;
+	for (int i = 0; i < count; i++)
+		if (groups[i] == wanted)
+			return true;
+	return false;
+}
+
+/* libvirt starts QEMU with all groups of its user. */
+static bool may_use_kvm(int uid, int gid)
+{
+	struct stat st;
+	if (uid <= 0 || stat("/dev/kvm", &st) != 0)
+		return true;
+	mode_t wanted = st.st_uid == (uid_t)uid ? S_IRUSR | S_IWUSR
+	                : in_group(uid, gid, st.st_gid) ? S_IRGRP | S_IWGRP : S_IROTH | S_IWOTH;
+	return (st.st_mode & wanted) == wanted;
+}
+
 void np_local_look(const char *storage, int uid, int gid, np_local_facts *ret)
 {
 	*ret = (np_local_facts){.missing = g_ptr_array_new_with_free_func(g_free)};
 	g_autofree char *path = g_canonicalize_filename(storage, NULL);
 	walk(path, uid, gid, ret);
+	ret->kvm_denied = !may_use_kvm(uid, gid);
 	struct statvfs fs;
 	if (statvfs(ret->storage, &fs) == 0)
 		ret->free = (guint64)fs.f_bfree * fs.f_frsize;

@@ -2,7 +2,9 @@
 /* What the kernel of this machine says about KVM. This folder is the only one that includes libkmod.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -67,12 +69,28 @@ static char *missing_device(const np_kernel_facts *facts)
 	                       facts->module);
 }
 
+/* Opening the device proves little: another hypervisor may have the processor's virtualization. */
+static char *try_vm(int device)
+{
+	int vm = ioctl(device, KVM_CREATE_VM, 0);
+	int code = errno;
+	if (vm >= 0) {
+		(void)close(vm);
+		return NULL;
+	}
+	return g_strdup_printf("%s%s", g_strerror(code),
+	                       code == EBUSY ? "; another hypervisor (VirtualBox, VMware) uses the processor's virtualization" : "");
+}
+
 static void check_device(const char *root, np_kernel_facts *facts)
 {
 	g_autofree char *path = g_strconcat(root, "/dev/kvm", NULL);
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	int code = errno;
 	facts->device = fd >= 0;
+	/* Below a folder that stands for / there is a file, no device. */
+	if (fd >= 0 && *root == '\0')
+		facts->vm_error = try_vm(fd);
 	if (fd >= 0)
 		(void)close(fd);
 	else if (code == ENOENT)

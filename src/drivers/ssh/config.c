@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "drivers/ssh/keys.h"
 
+enum { CONNECT_SECONDS = 20 };
+
 /* For every node; ssh takes the first value it meets, so the nodes' own blocks come before. ControlMaster stays off:
  * only this driver makes masters, so that none holds the pipes of a program that libvirt or a user started. */
 static const char common[] = "Host *\n"
@@ -23,8 +25,6 @@ static const char common[] = "Host *\n"
                              "\tPreferredAuthentications publickey\n"
                              "\tPasswordAuthentication no\n"
                              "\tBatchMode yes\n"
-                             /* an emulated guest needs seconds for a handshake */
-                             "\tConnectTimeout 20\n"
                              "\tServerAliveInterval 10\n"
                              "\tServerAliveCountMax 6\n"
                              "\tControlMaster no\n"
@@ -62,8 +62,8 @@ static void append_guest(GString *text, const np_guests *guests, const np_guest 
 	g_autofree char *ip = np_ip_format(guest->ip);
 	bool both = strcmp(guest->address, guest->alias) != 0;
 	g_string_append_printf(text, "Host %s%s%s\n", guest->address, both ? " " : "", both ? guest->alias : "");
-	g_string_append_printf(text, "\tHostName %s\n\tHostKeyAlias %s\n\tControlPath %s\n", ip, guest->alias,
-	                       guest->socket);
+	g_string_append_printf(text, "\tHostName %s\n\tHostKeyAlias %s\n\tControlPath %s\n\tConnectTimeout %u\n", ip,
+	                       guest->alias, guest->socket, CONNECT_SECONDS * np_guest_patience(guest));
 	append_proxy(text, guests, guest);
 }
 

@@ -41,6 +41,8 @@ struct np_guests {
 np_guest *np_guest_find(np_guests *guests, const char *address, GError **error);
 /* Text of its address now; caller frees. */
 char *np_guest_ip(np_guests *guests, np_guest *guest);
+/* By how much more than an L1 it has to be waited for: 1 there. */
+unsigned np_guest_patience(const np_guest *guest);
 
 /* A private folder with a short path where programs can be executed. Caller frees. */
 char *np_folder_new(GError **error);

@@ -79,7 +79,7 @@ np_login np_master_login(const np_guests *guests, np_guest *guest, bool try, gui
 	const char *const *argv = try ? tried : only;
 	g_auto(np_process_result) result = {0};
 	g_autoptr(GError) local = NULL;
-	if (!np_process_run(argv, NULL, MIN(timeout_ms, (guint64)LOGIN_MS), cancel, &result, &local)) {
+	if (!np_process_run(argv, NULL, MIN(timeout_ms, (guint64)LOGIN_MS * np_guest_patience(guest)), cancel, &result, &local)) {
 		if (!g_error_matches(local, NP_ERROR, NP_ERROR_UNREACHABLE)) {
 			g_propagate_error(error, g_steal_pointer(&local));
 			return NP_LOGIN_ERROR;

@@ -50,7 +50,7 @@ static bool master_works(np_guests *guests, np_guest *guest, guint64 left, GCanc
 	g_auto(np_process_result) result = {0};
 	const char *argv[] = {guests->ssh, "-F", guests->config, "-T", guest->alias, "--", "true", NULL};
 	bool works =
-	        np_process_run(argv, NULL, MIN(left, (guint64)MASTER_MS), cancel, &result, NULL) && result.status == 0;
+	        np_process_run(argv, NULL, MIN(left, (guint64)MASTER_MS * np_guest_patience(guest)), cancel, &result, NULL) && result.status == 0;
 	if (!works && !g_cancellable_is_cancelled(cancel))
 		np_master_end(guests, guest);
 	return works;
