@@ -224,8 +224,11 @@ static void examine_local(exam *e)
 	const np_local_facts *local = e->local;
 	if (!local)
 		return;
-	add(e, "guestfs", NP_VERDICT_GOOD, g_strdup_printf("libguestfs %s%s", local->guestfs,
-	    e->world->kernel.flag && e->world->kernel.device ? ", its appliance uses KVM" : ", its appliance is emulated"), NULL);
+	const np_kernel_facts *kernel = &e->world->kernel;
+	const char *how = !e->world->has_kernel                                     ? ""
+	                  : kernel->flag && kernel->device && !kernel->vm_error ? ", its appliance uses KVM"
+	                                                                        : ", its appliance is emulated";
+	add(e, "guestfs", NP_VERDICT_GOOD, g_strdup_printf("libguestfs %s%s", local->guestfs, how), NULL);
 	for (guint i = 0; i < local->missing->len; i++)
 		add(e, "programs", NP_VERDICT_BAD, g_strdup_printf("the program %s is missing", (char *)g_ptr_array_index(local->missing, i)),
 		    g_strdup("install it; contrib/deps.sh knows the packages"));

@@ -46,6 +46,8 @@ failing_proof() {
     np 0 status --json
     expect_equal 'proof' false "$(json '.nodes[] | select(.address == "broken") | .proof.kvm')"
     expect_equal 'of its parts, the module' false "$(json '.nodes[] | select(.address == "broken") | .proof.module.ok')"
+    expect_contains 'the missing link, and its fix' "$(module) is not loaded" "$(json '.nodes[] | select(.address == "broken") | .proof.missing')"
+    expect_contains 'the same' 'fix:' "$(json '.nodes[] | select(.address == "broken") | .proof.missing')"
 }
 
 # QEMU's emulator has SVM; a host with KVM passes on what it has.

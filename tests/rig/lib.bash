@@ -47,6 +47,11 @@ expect_file() {
     expect_equal "$1" "$2" "$([[ -e $1 ]] && echo there || echo absent)"
 }
 
+# finding NAME KEY: of the doctor that ran last.
+finding() {
+    json ".findings[] | select(.name == \"$1\") | .$2"
+}
+
 # The only line that is no comment in nestplan's own file.
 expect_options() {
     expect_equal "$own_file" "options kvm_amd $1" "$(grep -vE '^[[:space:]]*(#|$)' "$own_file")"
@@ -139,6 +144,7 @@ expect_proven() {
     np 0 status --json
     expect_equal 'status: nodes' 'hv kvm running, hv/leaf kvm running' \
         "$(json '[.nodes[] | "\(.address) \(.accel) \(.state)"] | sort | join(", ")')"
+    expect_equal 'status: KVM proven at the host' true "$(json .host.proof.kvm)"
     expect_equal 'status: KVM proven inside the L1' true "$(json '.nodes[] | select(.address == "hv") | .proof.kvm')"
     expect_equal 'virsh: type of the L1' kvm "$(virsh dumpxml "$lab.hv" | xpath /domain/@type)"
     expect_equal 'virsh: the L1 has svm' require \

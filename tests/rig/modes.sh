@@ -50,6 +50,15 @@ qemu_has() {
         '{"execute":"qom-get","arguments":{"path":"/machine/unattached/device[0]","property":"'"$2"'"}}' | jq -r .return
 }
 
+healthy() {
+    local name
+    stage 'doctor'
+    run 0 "$nestplan" doctor --json
+    for name in cpu module device nesting kvm storage; do
+        expect_equal "doctor: $name" good "$(finding "$name" verdict)"
+    done
+}
+
 supported() {
     stage 'what KVM can give'
     write_modes "$(custom)"
@@ -109,6 +118,7 @@ begin nptest-modes
 set_kvm 1
 hollow_image "$work/hollow.qcow2"
 model=$(models yes | grep -m 1 -x -e EPYC -e Opteron_G3 -e qemu64)
+healthy
 supported
 unsupported
 lost

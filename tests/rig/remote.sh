@@ -35,10 +35,6 @@ np_remote() {
     run "$wanted" "$nestplan" "$command" "$lab_file" --connect "$uri" "$@"
 }
 
-finding() {
-    json ".findings[] | select(.name == \"$1\") | .$2"
-}
-
 not_nested() {
     local before
     stage 'a remote host that does not nest'

@@ -8,4 +8,4 @@ here=$(dirname "${BASH_SOURCE[0]}")
 for tool in qemu-system-x86_64 mmdebstrap setpriv cc; do
     command -v "$tool" >/dev/null || { echo "SKIPPED: $tool is not installed (contrib/deps.sh --test)"; exit 77; }
 done
-exec "$here/rig.sh" run --name suite "$here/refusals.sh" -- "$here/remote.sh" -- "$here/modes.sh" -- "$here/nesting.sh"
+exec "$here/rig.sh" run --name suite --timeout 2400 "$here/refusals.sh" -- "$here/remote.sh" -- "$here/modes.sh" -- "$here/nesting.sh"
