@@ -49,13 +49,10 @@ static GArray *var_files_read(const np_options *options, GError **error)
 	g_autoptr(GArray) files = g_array_new(FALSE, FALSE, sizeof(np_var_file));
 	g_array_set_clear_func(files, var_file_clear);
 	for (char **name = options->var_files; name && *name; name++) {
-		char *text = NULL;
 		gsize length = 0;
-		g_autoptr(GError) local = NULL;
-		if (!g_file_get_contents(*name, &text, &length, &local)) {
-			g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "the file of variables '%s' cannot be read: %s", *name, local->message);
+		char *text = np_text_load("file of variables", *name, &length, error);
+		if (!text)
 			return NULL;
-		}
 		np_var_file file = {*name, text, length};
 		g_array_append_val(files, file);
 	}

@@ -68,13 +68,15 @@ static void mtu_check(np_checker *c, const np_site *site, const np_network *netw
 {
 	const np_nic *nic = site->node && network->nic ? np_map_find(site->node->nics, network->nic) : NULL;
 	const np_network *outer = nic ? np_nic_network(site->node, nic) : NULL;
-	if (network->mode != NP_NET_BRIDGE || outer == NULL || network->mtu <= network_mtu(outer))
+	if (network->mode != NP_NET_BRIDGE || outer == NULL || network_mtu(network) <= network_mtu(outer))
 		return;
-	np_check_error(c, NP_CODE_NETWORK_MTU, at(network, "mtu"),
-	               "make the outer network's mtu as large, or leave this out",
-	               "the MTU %" G_GUINT64_FORMAT " of network '%s' is more than the %" G_GUINT64_FORMAT
+	g_autofree char *hint = g_strdup_printf("write 'mtu: %" G_GUINT64_FORMAT "', or make the outer network's as large",
+	                                        network_mtu(outer));
+	np_check_error(c, NP_CODE_NETWORK_MTU, network->mtu > 0 ? at(network, "mtu") : network->base.pos, hint,
+	               "the MTU %" G_GUINT64_FORMAT "%s of network '%s' is more than the %" G_GUINT64_FORMAT
 	               " of network '%s', over which it goes",
-	               network->mtu, network->address, network_mtu(outer), outer->address);
+	               network_mtu(network), network->mtu > 0 ? "" : " (the default)", network->address, network_mtu(outer),
+	               outer->address);
 }
 
 static void site_check(np_checker *c, const np_site *site)

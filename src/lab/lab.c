@@ -98,14 +98,14 @@ static char *descriptor_read(int fd, gsize *ret_length)
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-/* What cannot be a lab file; reading a pipe could wait for ever. */
-static gboolean file_check(const char *file, int fd, GError **error)
+/* What cannot be one; reading a pipe could wait for ever. */
+static gboolean file_check(const char *what, const char *file, int fd, GError **error)
 {
 	struct stat info;
 	if (fstat(fd, &info) != 0)
 		return TRUE;
 	if (S_ISDIR(info.st_mode))
-		g_set_error(error, NP_ERROR, NP_ERROR_INVALID, "'%s' is a folder; name the lab file in it", file);
+		g_set_error(error, NP_ERROR, NP_ERROR_INVALID, "'%s' is a folder; name the %s in it", file, what);
 	else if (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode))
 		g_set_error(error, NP_ERROR, NP_ERROR_INVALID,
 		            "'%s' is a pipe and no file; connect it to standard input and name '-'", file);
@@ -114,12 +114,12 @@ static gboolean file_check(const char *file, int fd, GError **error)
 	return FALSE;
 }
 
-static char *file_read(const char *file, gsize *ret_length, GError **error)
+char *np_text_load(const char *what, const char *file, gsize *ret_length, GError **error)
 {
 	gboolean is_stdin = strcmp(file, "-") == 0;
 	int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int code = errno;
-	gboolean good = fd >= 0 && (is_stdin || file_check(file, fd, error));
+	gboolean good = fd >= 0 && (is_stdin || file_check(what, file, fd, error));
 	char *text = good ? descriptor_read(fd, ret_length) : NULL;
 	code = good ? errno : code;
 	if (fd >= 0 && !is_stdin)
@@ -128,9 +128,9 @@ static char *file_read(const char *file, gsize *ret_length, GError **error)
 		return text;
 	if (code == ENOENT)
 		g_set_error(error, NP_ERROR, NP_ERROR_NOT_FOUND,
-		            "there is no lab file '%s'; name one, or go to its folder", file);
+		            "there is no %s '%s'; name one, or go to its folder", what, file);
 	else
-		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "cannot read the lab file '%s': %s",
+		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "cannot read the %s '%s': %s", what,
 		            is_stdin ? "<stdin>" : file, g_strerror(code));
 	return NULL;
 }
@@ -142,6 +142,6 @@ np_lab *np_lab_load(const char *file, const np_load_options *options, np_diags *
 	o.file = o.file ? o.file : file;
 	if (ret_diags != NULL)
 		*ret_diags = NULL;
-	char *text = file_read(file, &length, error);
+	char *text = np_text_load("lab file", file, &length, error);
 	return text ? text_load(text, length, &o, ret_diags) : NULL;
 }

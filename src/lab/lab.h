@@ -29,6 +29,10 @@ np_lab *np_lab_parse(const char *text, gsize length, const np_load_options *opti
 /* As np_lab_parse from a file or standard input. *error is set when the file cannot be read. */
 np_lab *np_lab_load(const char *file, const np_load_options *options, np_diags **ret_diags, GError **error);
 
+/* The whole of a file, or of standard input ("-"), but never a pipe by name and no more than a lab file may have. `what` is what
+ * it should be, for messages: "lab file". Caller frees. */
+char *np_text_load(const char *what, const char *file, gsize *ret_length, GError **error);
+
 /* Expands ${…} with everything that is known of `node` (NULL: only lab and variables). Unknown names are an error
  * that names them. Caller frees. */
 char *np_lab_expand(const np_lab *lab, const np_node *node, const char *text, GError **error);

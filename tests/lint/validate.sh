@@ -62,6 +62,9 @@ exits 3 "$nestplan" validate --json "$folder/wrong.yaml"
 exits 3 "$nestplan" validate "$lab" --var n=many
 exits 3 "$nestplan" validate "$lab" --var other=1
 exits 1 "$nestplan" validate "$lab" --var-file "$folder/none.yaml"
+mkfifo "$folder/pipe"
+says 'is a pipe' timeout 20 "$nestplan" validate "$lab" --var-file "$folder/pipe"
+says 'name the file of variables in it' "$nestplan" validate "$lab" --var-file "$folder"
 exits 1 "$nestplan" validate "$folder/none.yaml"
 sed 's#tiny.img#missing.img#' "$lab" >"$folder/warned.yaml"
 exits 0 "$nestplan" validate "$folder/warned.yaml"
