@@ -2,6 +2,8 @@
 /* Lab against world, site by site. */
 #include "plan/diff.h"
 
+#include <string.h>
+
 #include "base/address.h"
 #include "base/diag.h"
 #include "base/units.h"
@@ -16,7 +18,8 @@ typedef struct {
 
 /* How a site that the lab describes stands in the world. */
 typedef enum {
-	SITE_NEW,     /* does not exist, or is rebuilt: everything in it is created */
+	SITE_NEW,     /* does not exist: everything in it is created */
+	SITE_REBUILT, /* its disks go, and all that is in it: whatever was there is created again */
 	SITE_KNOWN,   /* was looked into */
 	SITE_UNKNOWN, /* exists and does not answer */
 } site_state;
@@ -37,7 +40,8 @@ bool np_site_gives_kvm(const np_world *world, const char *address, bool nesting)
 static bool decide_accel(diff *d, const np_node *node, site_state state)
 {
 	const char *site = node->parent->address;
-	bool kvm = np_site_gives_kvm(d->world, site, d->plan->nesting);
+	/* A proof tells nothing of what takes the hypervisor's place. */
+	bool kvm = state == SITE_REBUILT ? d->plan->nesting : np_site_gives_kvm(d->world, site, d->plan->nesting);
 	if (node->accel == NP_ACCEL_EMULATE)
 		return false;
 	if (kvm)
@@ -50,6 +54,8 @@ static bool decide_accel(diff *d, const np_node *node, site_state state)
 		np_plan_problem(d->plan, "node '%s' asks for KVM (accel: kvm). %s. Enable virtualization in the firmware or in the "
 		                "hypervisor below, or set `accel: auto` on it to let it be emulated.",
 		                node->address, d->world->accel.reason);
+	} else if (state == SITE_KNOWN && d->plan->nesting && np_change_is_down(np_plan_find(d->plan, site))) {
+		return true; /* its hypervisor starts anew, and is proven again */
 	} else if (state != SITE_KNOWN && d->world->accel.needs_switch && d->lab->host.nesting != NP_NESTING_IGNORE) {
 		/* np_diff_nesting said what to do */
 	} else if (state == SITE_KNOWN) {
@@ -128,13 +134,27 @@ static void sum_up(np_change *change)
 		change->moved |= ((np_field_change *)g_ptr_array_index(change->fields, i))->moved;
 }
 
+/* Whether a thing of the lab is looked at. What is lost with its hypervisor comes back, asked for or not. */
+static bool is_looked_at(const diff *d, const char *address, site_state state, const np_seen_site *seen, bool exists)
+{
+	return np_plan_has_in_scope(d->plan, address) || (state == SITE_REBUILT && (exists || !seen || !seen->reachable));
+}
+
+static void lose(np_change *change)
+{
+	change->action = NP_ACTION_REPLACE;
+	change->impact = NP_IMPACT_RECREATE;
+	change->reason = g_strdup("its hypervisor is recreated");
+}
+
 static void diff_network(diff *d, const np_site *site, const np_network *network, const np_seen_site *seen, site_state state)
 {
-	if (!np_plan_has_in_scope(d->plan, network->address))
+	np_seen_network *have = seen ? np_seen_site_network(seen, network->base.name) : NULL;
+	if (!is_looked_at(d, network->address, state, seen, have != NULL))
 		return;
-	np_seen_network *have = state == SITE_KNOWN ? np_seen_site_network(seen, network->base.name) : NULL;
-	if (!have && (clash(d, seen, "network", network->libvirt_name, network->address) ||
-	              (network->mode != NP_NET_BRIDGE && clash(d, seen, "device", network->device, network->address))))
+	const np_seen_site *stays = state == SITE_REBUILT ? NULL : seen;
+	if (!have && (clash(d, stays, "network", network->libvirt_name, network->address) ||
+	              (network->mode != NP_NET_BRIDGE && clash(d, stays, "device", network->device, network->address))))
 		return;
 	np_change *change = np_change_add(d->plan, NP_CHANGE_NETWORK, site->address, network->address, NP_ACTION_CREATE);
 	change->network = network;
@@ -142,6 +162,10 @@ static void diff_network(diff *d, const np_site *site, const np_network *network
 	change->deferred = state == SITE_UNKNOWN;
 	if (!have) {
 		change->reason = g_strdup(change->deferred ? "known when its hypervisor is up" : "it does not exist");
+		return;
+	}
+	if (state == SITE_REBUILT) {
+		lose(change);
 		return;
 	}
 	change->action = NP_ACTION_UPDATE;
@@ -166,9 +190,9 @@ static void check_disks(diff *d, const np_change *change)
 		const np_disk *disk = np_map_find(node->disks, had->base.name);
 		if (disk && disk->size && disk->size < had->size) {
 			g_autofree char *from = np_size_format(had->size), *to = np_size_format(disk->size);
-			np_plan_problem(d->plan, "node '%s': disk '%s' cannot go from %s to %s: a disk never shrinks. Put the old size back, or "
-			                "recreate the node, which loses its disks: `--replace %s`.", node->address, disk->base.name, from,
-			                to, node->address);
+			np_plan_problem(d->plan, "node '%s': disk '%s' cannot go from %s to %s: a disk never shrinks. Write %s in the lab "
+			                "file, or recreate the node, which loses its disks: `--replace %s`.", node->address,
+			                disk->base.name, from, to, from, node->address);
 		} else if (!disk && node->protect) {
 			np_plan_problem(d->plan, "node '%s' is protected (protect: true) and would lose its disk '%s'.", node->address,
 			                had->base.name);
@@ -182,6 +206,8 @@ static void check_existing(diff *d, np_change *change)
 	if (node->protect && change->action == NP_ACTION_REPLACE)
 		np_plan_problem(d->plan, "node '%s' is protected (protect: true) and would have to be recreated, which loses its disks.",
 		                node->address);
+	if (change->action == NP_ACTION_REPLACE && !(change->seen->inside && change->seen->inside->reachable))
+		np_check_unknown(d->plan, node);
 	check_disks(d, change);
 }
 
@@ -205,8 +231,9 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 {
 	const char *site = node->parent->address;
 	bool kvm = decide_accel(d, node, state);
-	check_cpu(d, node, seen, kvm);
-	if (!have && clash(d, seen, "domain", node->libvirt_name, node->address))
+	const np_seen_site *stays = state == SITE_REBUILT ? NULL : seen;
+	check_cpu(d, node, stays, kvm);
+	if (!have && clash(d, stays, "domain", node->libvirt_name, node->address))
 		return SITE_NEW;
 	np_change *change = np_change_add(d->plan, NP_CHANGE_NODE, site, node->address, NP_ACTION_CREATE);
 	change->node = node;
@@ -216,6 +243,11 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 	if (!have) {
 		change->reason = g_strdup(change->deferred ? "known when its hypervisor is up" : "it does not exist");
 		return state == SITE_UNKNOWN ? SITE_UNKNOWN : SITE_NEW;
+	}
+	if (state == SITE_REBUILT) {
+		lose(change);
+		check_existing(d, change);
+		return SITE_REBUILT;
 	}
 	np_diff_node_fields(change, node, have, kvm, wanted_image_id(d->lab, node));
 	bool asked = is_named(d->options->replace, node->address);
@@ -227,7 +259,7 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 	sum_up(change);
 	check_existing(d, change);
 	change->reason = reason_to_change(change, have, asked);
-	site_state inside = change->action == NP_ACTION_REPLACE                     ? SITE_NEW
+	site_state inside = change->action == NP_ACTION_REPLACE                     ? SITE_REBUILT
 	                    : have->inside && have->inside->reachable               ? SITE_KNOWN
 	                                                                            : SITE_UNKNOWN;
 	if (!asked)
@@ -235,17 +267,28 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 	return inside;
 }
 
+static void warn_of_unknown(np_plan *plan, const np_seen_node *seen)
+{
+	if (seen->power == NP_POWER_RUNNING && seen->inside && !seen->inside->reachable)
+		np_plan_warning(plan, "node '%s' is running, and what is inside is not known: %s", seen->node->address, seen->inside->why);
+}
+
 static void diff_node(diff *d, const np_node *node, const np_seen_site *seen, site_state state)
 {
-	if (!np_plan_has_in_scope(d->plan, node->address)) /* nor is anything inside: that would need it */
+	np_seen_node *have = seen ? np_seen_site_node(seen, node->base.name) : NULL;
+	if (!is_looked_at(d, node->address, state, seen, have != NULL)) /* nor is anything inside: that would need it */
 		return;
-	np_seen_node *have = state == SITE_KNOWN ? np_seen_site_node(seen, node->base.name) : NULL;
 	site_state inside = diff_node_itself(d, node, have, state, seen);
-	if (!np_node_is_site(node))
+	bool was_site = have && have->hypervisor;
+	if (!np_node_is_site(node) && was_site && inside == SITE_UNKNOWN)
+		np_plan_warning(d->plan, "node '%s' no longer carries nodes, and what is inside cannot be looked at: it stays in its disks, "
+		                "and is not removed.", node->address);
+	if (!np_node_is_site(node) && (!was_site || inside == SITE_UNKNOWN))
 		return;
-	if (inside == SITE_UNKNOWN && have && have->power == NP_POWER_RUNNING && have->inside && !np_plan_find(d->plan, node->address))
-		np_plan_warning(d->plan, "node '%s' is running, and what is inside is not known: %s", node->address, have->inside->why);
-	diff_site(d, &node->site, inside == SITE_KNOWN ? have->inside : NULL, inside);
+	const np_change *change = np_plan_find(d->plan, node->address);
+	if (have && (!change || np_change_is_down(change)))
+		warn_of_unknown(d->plan, have);
+	diff_site(d, &node->site, have ? have->inside : NULL, inside);
 }
 
 static void delete_node(np_plan *plan, const char *site, const np_seen_node *seen, const char *reason)
@@ -254,6 +297,7 @@ static void delete_node(np_plan *plan, const char *site, const np_seen_node *see
 		np_diff_delete_site(plan, seen->inside, reason);
 	if (!np_plan_has_in_scope(plan, seen->node->address))
 		return;
+	warn_of_unknown(plan, seen);
 	np_change *change = np_change_add(plan, NP_CHANGE_NODE, site, seen->node->address, NP_ACTION_DELETE);
 	change->seen = seen;
 	change->reason = g_strdup(reason);
@@ -278,6 +322,8 @@ void np_diff_delete_site(np_plan *plan, const np_seen_site *site, const char *re
 
 static void delete_orphans(diff *d, const np_site *site, const np_seen_site *seen)
 {
+	if (!seen)
+		return;
 	for (guint i = 0; i < seen->nodes->len; i++) {
 		const np_seen_node *node = g_ptr_array_index(seen->nodes, i);
 		if (!np_site_node(site, node->node->base.name))
@@ -296,7 +342,7 @@ static void diff_site(diff *d, const np_site *site, const np_seen_site *seen, si
 		diff_network(d, site, g_ptr_array_index(site->networks, i), seen, state);
 	for (guint i = 0; i < site->nodes->len; i++)
 		diff_node(d, g_ptr_array_index(site->nodes, i), seen, state);
-	if (state == SITE_KNOWN)
+	if (state == SITE_KNOWN || state == SITE_REBUILT)
 		delete_orphans(d, site, seen);
 }
 
@@ -312,18 +358,27 @@ bool np_node_uses(const np_node *node, const char *network)
 
 static bool runs_on(const np_plan *plan, const np_seen_node *seen)
 {
-	const np_change *change = np_plan_find(plan, seen->node->address);
-	bool down = change && (change->action == NP_ACTION_REPLACE || change->action == NP_ACTION_DELETE ||
-	                       (change->action == NP_ACTION_UPDATE && change->impact == NP_IMPACT_RESTART));
-	return seen->power != NP_POWER_OFF && !down;
+	g_autofree char *at = g_strdup(seen->node->address);
+	for (char *slash = at; slash; slash = strrchr(at, '/')) { /* it goes down with what it is in */
+		*slash = slash == at ? *at : '\0';
+		if (np_change_is_down(np_plan_find(plan, at)))
+			return false;
+	}
+	return seen->power == NP_POWER_RUNNING || seen->power == NP_POWER_PAUSED;
 }
 
-/* A network that is rebuilt cuts off the guests on it. */
+/* The bridge that guests are on goes with a network that is rebuilt, and went with one that was stopped. */
+static bool is_cut_off(const np_change *change)
+{
+	return change->action == NP_ACTION_REPLACE ||
+	       (change->action == NP_ACTION_UPDATE && change->seen_network && !change->seen_network->active);
+}
+
 static void find_reattached(diff *d)
 {
 	for (guint i = 0; i < d->plan->changes->len; i++) {
 		np_change *change = g_ptr_array_index(d->plan->changes, i);
-		if (change->kind != NP_CHANGE_NETWORK || change->action != NP_ACTION_REPLACE)
+		if (change->kind != NP_CHANGE_NETWORK || !is_cut_off(change))
 			continue;
 		const np_seen_site *site = np_world_site(d->world, change->site);
 		for (guint j = 0; site && j < site->nodes->len; j++) {

@@ -8,6 +8,10 @@ np_change *np_change_add(np_plan *plan, np_change_kind kind, const char *site, c
 void np_change_drop_last(np_plan *plan);
 /* Returns what was added, for its other members; borrowed. */
 np_field_change *np_change_field(np_change *change, const char *name, const char *before, const char *after);
+/* Whether the change stops its node, if that runs. change may be NULL. */
+bool np_change_is_down(const np_change *change);
+/* Of a node whose disks would go and that cannot be looked into: a problem for each protected node that the lab has inside. */
+void np_check_unknown(np_plan *plan, const np_node *node);
 void np_plan_problem(np_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void np_plan_warning(np_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

@@ -154,8 +154,11 @@ static np_impact disk_impact(const compared *c, const char *name, const char *wa
 }
 
 /* The address by which a node is reached is written into its disk before the first boot; the others can be changed from within. */
-static np_impact nic_impact(const compared *c, const char *name)
+static np_impact nic_impact(const compared *c, const char *name, const char *want)
 {
+	/* As it was applied: the disk has it already, and only the NIC was taken away or changed from outside. */
+	if (want && c->applied && g_strcmp0(want, g_hash_table_lookup(c->applied, name)) == 0)
+		return NP_IMPACT_LIVE;
 	const np_nic *wanted = np_node_access_nic(c->node), *had = np_node_access_nic(c->seen->node);
 	const char *nic = name + strlen("nics.");
 	bool access = (wanted && strcmp(wanted->base.name, nic) == 0) || (had && strcmp(had->base.name, nic) == 0);
@@ -164,14 +167,16 @@ static np_impact nic_impact(const compared *c, const char *name)
 
 static np_impact node_impact(const compared *c, const char *name, const char *want)
 {
-	static const char *const fixed[] = {"image", "inject", "hypervisor", NULL};
+	static const char *const fixed[] = {"image", "inject", NULL};
 	np_impact impact;
 	if (g_strv_contains(fixed, name))
 		return NP_IMPACT_RECREATE;
-	if (g_str_has_prefix(name, "disks."))
+	if (strcmp(name, "hypervisor") == 0) /* what makes it one is in its disk, and does no harm when it is one no longer */
+		impact = strcmp(want, "yes") == 0 ? NP_IMPACT_RECREATE : NP_IMPACT_RESTART;
+	else if (g_str_has_prefix(name, "disks."))
 		impact = disk_impact(c, name, want);
 	else if (g_str_has_prefix(name, "nics."))
-		impact = nic_impact(c, name);
+		impact = nic_impact(c, name, want);
 	else if (strcmp(name, "memory") == 0)
 		impact = memory_impact(c);
 	else if (strcmp(name, "vcpus") == 0)

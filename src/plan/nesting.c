@@ -4,12 +4,12 @@
 
 #define ADDRESS "host.nesting"
 
-/* First node that needs nesting in the host's kernel; NULL: none. */
-static const np_node *first_hypervisor(const np_lab *lab)
+/* First node in scope that needs nesting in the host's kernel; NULL: none. */
+static const np_node *first_hypervisor(const np_plan *plan, const np_lab *lab)
 {
 	for (guint i = 0; i < lab->site.nodes->len; i++) {
 		const np_node *node = g_ptr_array_index(lab->site.nodes, i);
-		if (np_node_is_site(node) && node->accel != NP_ACCEL_EMULATE)
+		if (np_node_is_site(node) && node->accel != NP_ACCEL_EMULATE && np_plan_has_in_scope(plan, node->address))
 			return node;
 	}
 	return NULL;
@@ -79,10 +79,11 @@ static void refuse(np_plan *plan, const np_node *node, const np_world *world, co
 void np_diff_nesting(np_plan *plan, const np_lab *lab, const np_world *world)
 {
 	const np_accel_answer *accel = &world->accel;
-	const np_node *node = accel->kvm ? first_hypervisor(lab) : NULL;
+	const np_node *node = accel->kvm ? first_hypervisor(plan, lab) : NULL;
 	plan->nesting = accel->nested;
 	if (!node || lab->host.nesting == NP_NESTING_IGNORE) {
-		np_diff_nesting_release(plan, world, lab->name);
+		if (!plan->scope) /* others of the lab may need it */
+			np_diff_nesting_release(plan, world, lab->name);
 		return;
 	}
 	bool ours = world->has_kernel && world->kernel.labs->len > 0;

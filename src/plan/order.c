@@ -14,6 +14,7 @@ typedef struct {
 	const np_plan *plan;
 	GPtrArray *steps;
 	GHashTable *by_key; /* "KIND ADDRESS" → np_step */
+	bool reattaches;    /* a network is rebuilt under nodes that run on */
 } order;
 
 static void step_free(gpointer data)
@@ -63,16 +64,18 @@ static void need_key(order *o, np_step *step, np_step_kind kind, const char *add
 	need(step, find(o, kind, address));
 }
 
+static void go_after(np_step *step, const np_step *other)
+{
+	if (!other)
+		return;
+	if (!step->after)
+		step->after = g_array_new(FALSE, FALSE, sizeof(unsigned));
+	g_array_append_val(step->after, other->id);
+}
+
 static np_change *change_of(order *o, const char *address)
 {
 	return np_plan_find(o->plan, address);
-}
-
-static bool is_down_change(const np_change *change)
-{
-	return change && !change->deferred && !change->start_only &&
-	       (change->action == NP_ACTION_DELETE || change->action == NP_ACTION_REPLACE ||
-	        (change->action == NP_ACTION_UPDATE && change->impact == NP_IMPACT_RESTART));
 }
 
 static bool loses_disk(const np_change *change)
@@ -112,18 +115,29 @@ static void down_node(order *o, const np_seen_site *site, const np_seen_node *se
 	const char *address = seen->node->address;
 	np_change *change = change_of(o, address);
 	bool loses = loses_disk(change);
-	fate inside = {above.down || is_down_change(change), above.doomed || loses};
+	fate inside = {above.down || np_change_is_down(change), above.doomed || loses};
 	if (seen->inside)
 		down_site(o, seen->inside, inside);
-	bool running = seen->power != NP_POWER_OFF;
-	if (running && inside.down)
-		add_stop(o, site->address, seen, !inside.doomed);
+	bool crashed = seen->power == NP_POWER_CRASHED, running = seen->power != NP_POWER_OFF;
+	if (running && (inside.down || (crashed && change)))
+		add_stop(o, site->address, seen, !inside.doomed && !crashed);
 	if (!loses || above.doomed)
 		return;
 	g_autofree char *label = g_strdup_printf("%s: delete", address);
 	np_step *gone = add(o, NP_STEP_DELETE, site->address, address, label);
 	gone->seen = seen;
 	need_key(o, gone, NP_STEP_STOP, address);
+}
+
+/* What is done inside a hypervisor is done over the network. */
+static void need_inside(order *o, np_step *step, const np_seen_node *node)
+{
+	g_autofree char *prefix = g_strconcat(node->node->address, "/", NULL);
+	for (guint i = 0; node->inside && i < step->id; i++) {
+		const np_step *other = g_ptr_array_index(o->steps, i);
+		if (g_str_has_prefix(other->address, prefix))
+			need(step, other);
+	}
 }
 
 static void down_network(order *o, const np_seen_site *site, const np_seen_network *seen)
@@ -139,6 +153,9 @@ static void down_network(order *o, const np_seen_site *site, const np_seen_netwo
 		const np_seen_node *node = g_ptr_array_index(site->nodes, i);
 		need_key(o, gone, NP_STEP_DELETE, node->node->address);
 		need_key(o, gone, NP_STEP_STOP, node->node->address);
+		bool stays = !find(o, NP_STEP_DELETE, node->node->address) && !find(o, NP_STEP_STOP, node->node->address);
+		if (stays && np_node_uses(node->node, seen->network->base.name))
+			need_inside(o, gone, node);
 	}
 }
 
@@ -157,11 +174,43 @@ static bool is_new(const np_change *change)
 	return change && !change->deferred && (change->action == NP_ACTION_CREATE || change->action == NP_ACTION_REPLACE);
 }
 
+static void need_networks(order *o, np_step *step, np_step_kind kind, const np_node *node)
+{
+	for (guint i = 0; i < node->nics->len; i++) {
+		const np_network *network = np_nic_network(node, g_ptr_array_index(node->nics, i));
+		if (network)
+			need_key(o, step, kind, network->address);
+	}
+}
+
+/* The hypervisor is up, and can be reached. */
+static void need_site(order *o, np_step *step, const np_site *site)
+{
+	need_key(o, step, NP_STEP_SITE, site->address);
+	for (const np_node *node = site->node; o->reattaches && node; node = node->parent->node)
+		need_networks(o, step, NP_STEP_REATTACH, node);
+}
+
+/* Memory, disk space and addresses of what goes away are free before anything new is made. */
 static void up_pool(order *o, const np_site *site)
 {
 	g_autofree char *label = g_strdup_printf("%s: storage pools", *site->address ? site->address : "host");
 	np_step *pool = add(o, NP_STEP_POOL, site->address, site->address, label);
-	need_key(o, pool, NP_STEP_SITE, site->address);
+	need_site(o, pool, site);
+	const np_seen_site *seen = np_world_site(o->world, site->address);
+	for (guint i = 0; seen && i < seen->nodes->len; i++)
+		go_after(pool, find(o, NP_STEP_DELETE, ((np_seen_node *)g_ptr_array_index(seen->nodes, i))->node->address));
+}
+
+/* libvirt starts no network whose range another one has. */
+static void need_range(order *o, np_step *step, const np_network *network)
+{
+	const np_seen_site *seen = np_cidr_is_set(network->cidr) ? np_world_site(o->world, step->site) : NULL;
+	for (guint i = 0; seen && i < seen->networks->len; i++) {
+		const np_network *other = ((np_seen_network *)g_ptr_array_index(seen->networks, i))->network;
+		if (np_cidr_is_set(other->cidr) && np_cidr_overlaps(network->cidr, other->cidr))
+			need_key(o, step, NP_STEP_DELETE_NETWORK, other->address);
+	}
 }
 
 static void up_network(order *o, const np_site *site, const np_network *network)
@@ -173,8 +222,10 @@ static void up_network(order *o, const np_site *site, const np_network *network)
 	g_autofree char *label = g_strdup_printf("%s: %s", network->address, !update ? "create" : change->start_only ? "start" : "update");
 	np_step *step = add(o, NP_STEP_NETWORK, site->address, network->address, label);
 	step->network = network;
-	need_key(o, step, NP_STEP_SITE, site->address);
+	need_site(o, step, site);
 	need_key(o, step, NP_STEP_DELETE_NETWORK, network->address);
+	if (!update)
+		need_range(o, step, network);
 }
 
 static void up_reattach(order *o, const np_site *site, const np_network *network)
@@ -205,7 +256,7 @@ static void up_image(order *o, const np_node *node)
 
 static void up_share(order *o, const np_node *node)
 {
-	if (node->level != 1 || !node->site.nodes->len)
+	if (node->level != 1 || !node->site.nodes->len || find(o, NP_STEP_SHARE, node->address))
 		return;
 	g_autofree char *label = g_strdup_printf("%s: images for its nodes", node->address);
 	np_step *step = add(o, NP_STEP_SHARE, "", node->address, label);
@@ -237,14 +288,9 @@ static void up_disks(order *o, const np_site *site)
 
 static void need_place(order *o, np_step *step, const np_node *node)
 {
-	const char *site = node->parent->address;
-	need_key(o, step, NP_STEP_SITE, site);
-	need_key(o, step, NP_STEP_POOL, site);
-	for (guint i = 0; i < node->nics->len; i++) {
-		const np_network *network = np_nic_network(node, g_ptr_array_index(node->nics, i));
-		if (network)
-			need_key(o, step, NP_STEP_NETWORK, network->address);
-	}
+	need_site(o, step, node->parent);
+	need_key(o, step, NP_STEP_POOL, node->parent->address);
+	need_networks(o, step, NP_STEP_NETWORK, node);
 	g_autofree char *image = g_strdup_printf("image.%s", node->image ? node->image : "");
 	need_key(o, step, NP_STEP_IMAGE, image);
 	need_key(o, step, NP_STEP_SHARE, node->address);
@@ -273,26 +319,27 @@ static np_step *up_create(order *o, const np_node *node, const np_change *change
 static bool is_live(const np_change *change)
 {
 	return change && change->action == NP_ACTION_UPDATE && !change->start_only && change->impact == NP_IMPACT_LIVE && change->seen &&
-	       change->seen->power == NP_POWER_RUNNING;
+	       (change->seen->power == NP_POWER_RUNNING || change->seen->power == NP_POWER_PAUSED);
 }
 
 static np_step *up_update(order *o, const np_node *node, const np_change *change)
 {
 	np_step *step = up_step(o, NP_STEP_UPDATE, node, change, "update");
-	for (guint i = 0; i < node->nics->len; i++) {
-		const np_network *network = np_nic_network(node, g_ptr_array_index(node->nics, i));
-		if (network)
-			need_key(o, step, NP_STEP_REATTACH, network->address);
-	}
-	return step;
+	need_networks(o, step, NP_STEP_REATTACH, node);
+	if (change->seen->power != NP_POWER_PAUSED)
+		return step;
+	np_step *resume = up_step(o, NP_STEP_START, node, change, "resume");
+	need(resume, step);
+	return resume;
 }
 
 static np_step *up_restart(order *o, const np_node *node, const np_change *change, const np_step *stop)
 {
 	np_step *redefine = NULL;
 	if (change && change->action == NP_ACTION_UPDATE && !change->start_only) {
-		if (np_node_is_site(node) && !find(o, NP_STEP_POOL, "") && node->level == 1) {
-			up_pool(o, node->parent);
+		if (np_node_is_site(node) && node->level == 1) {
+			if (!find(o, NP_STEP_POOL, ""))
+				up_pool(o, node->parent);
 			up_share(o, node);
 		}
 		redefine = up_step(o, NP_STEP_REDEFINE, node, change, "redefine");
@@ -325,19 +372,20 @@ static void up_site(order *o, const np_site *site);
 static void up_node(order *o, const np_node *node)
 {
 	np_change *change = change_of(o, node->address);
-	if ((change && change->deferred) || !np_plan_has_in_scope(o->plan, node->address))
+	if (change && change->deferred)
 		return;
 	np_step *stop = find(o, NP_STEP_STOP, node->address);
 	const np_seen_node *seen = np_world_node(o->world, node->address);
 	bool runs = seen && seen->power == NP_POWER_RUNNING;
-	bool waited_for = runs && ((change && change->start_only) || (seen->inside && !seen->inside->reachable));
+	bool asked = np_plan_has_in_scope(o->plan, node->address);
+	bool waited_for = runs && ((change && change->start_only) || (asked && seen->inside && !seen->inside->reachable));
 	bool live = is_live(change) && !stop;
 	np_step *begun = is_new(change)                                         ? up_create(o, node, change)
 	                 : live                                                 ? up_update(o, node, change)
 	                 : stop || (change && (!change->start_only || !runs)) ? up_restart(o, node, change, stop)
 	                                                                        : NULL;
 	waited_for = waited_for || (live && !seen->ready && node->ready.wait != NP_WAIT_NONE);
-	if ((begun && !live) || waited_for) /* an apply may have been cut short while it waited */
+	if ((begun && begun->kind != NP_STEP_UPDATE) || waited_for) /* an apply may have been cut short while it waited */
 		up_ready(o, node, begun);
 	if (np_node_is_site(node))
 		up_site(o, &node->site);
@@ -359,8 +407,7 @@ static void up_window(order *o, const np_site *site)
 		if (begun->len >= site->node->vcpus) {
 			const np_step *before = g_ptr_array_index(begun, begun->len - (guint)site->node->vcpus);
 			const np_step *ready = find(o, NP_STEP_READY, before->address);
-			start->after = g_array_new(FALSE, FALSE, sizeof(unsigned));
-			g_array_append_val(start->after, ready->id);
+			go_after(start, ready);
 		}
 		g_ptr_array_add(begun, start);
 	}
@@ -378,15 +425,15 @@ static void up_site(order *o, const np_site *site)
 	up_window(o, site);
 }
 
-static void need_all(order *o, np_step *last)
+static void need_all(np_step *last)
 {
-	for (guint i = 0; i + 1 < o->steps->len; i++)
-		need(last, g_ptr_array_index(o->steps, i));
+	for (unsigned i = 0; i < last->id; i++) /* it has no others: not searched for each */
+		g_array_append_val(last->needs, i);
 }
 
 static void teardown_pool(order *o)
 {
-	need_all(o, add(o, NP_STEP_DELETE_POOL, "", "", "host: storage and keys of the lab"));
+	need_all(add(o, NP_STEP_DELETE_POOL, "", "", "host: storage and keys of the lab"));
 }
 
 /* First of all: guests of the host and the appliance that writes disks use KVM, which holds the module; and when it fails, nothing
@@ -415,7 +462,7 @@ static void host_off(order *o)
 {
 	np_change *change = change_of(o, "host.nesting");
 	if (change && !change->nesting)
-		need_all(o, add(o, NP_STEP_NESTING, "", "host.nesting", "host: switch nesting off again"));
+		need_all(add(o, NP_STEP_NESTING, "", "host.nesting", "host: switch nesting off again"));
 }
 
 static void record(order *o)
@@ -430,8 +477,17 @@ static void record(order *o)
 	}
 }
 
+static bool any_reattached(const np_plan *plan)
+{
+	for (guint i = 0; i < plan->changes->len; i++)
+		if (((np_change *)g_ptr_array_index(plan->changes, i))->reattaches->len)
+			return true;
+	return false;
+}
+
 static void change_all(order *o, bool teardown)
 {
+	o->reattaches = any_reattached(o->plan);
 	host_on(o);
 	down_site(o, o->world->root, (fate){false, false});
 	if (!o->plan->destroys) {

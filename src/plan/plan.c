@@ -110,6 +110,13 @@ void np_plan_warning(np_plan *plan, const char *format, ...)
 	va_end(args);
 }
 
+bool np_change_is_down(const np_change *change)
+{
+	return change && !change->deferred && !change->start_only &&
+	       (change->action == NP_ACTION_DELETE || change->action == NP_ACTION_REPLACE ||
+	        (change->action == NP_ACTION_UPDATE && change->impact == NP_IMPACT_RESTART));
+}
+
 bool np_plan_is_empty(const np_plan *plan)
 {
 	return plan->changes->len == 0;
@@ -175,12 +182,30 @@ static void count_unchanged(np_plan *plan, const np_lab *lab)
 		count_one(plan, ((np_network *)g_ptr_array_index(lab->site.networks, i))->address);
 }
 
+static gint compare_names(gconstpointer a, gconstpointer b)
+{
+	return g_strcmp0(a, b);
+}
+
+/* What others made in a hypervisor goes with its disks. */
+static void warn_of_foreign(np_plan *plan, const np_change *change)
+{
+	bool lost = change->action == NP_ACTION_REPLACE || change->action == NP_ACTION_DELETE;
+	const np_seen_site *inside = lost && change->seen ? change->seen->inside : NULL;
+	g_autoptr(GList) names = inside ? g_list_sort(g_hash_table_get_keys(inside->foreign), compare_names) : NULL;
+	for (const GList *name = names; name; name = name->next)
+		if (g_str_has_prefix(name->data, "domain "))
+			np_plan_warning(plan, "%s is in node '%s' without being of this lab, and is lost with it.", (char *)name->data,
+			                change->address);
+}
+
 static void count(np_plan *plan)
 {
 	for (guint i = 0; i < plan->changes->len; i++) {
 		np_change *change = g_ptr_array_index(plan->changes, i);
 		find_takes_down(change);
 		find_loses(change);
+		warn_of_foreign(plan, change);
 		plan->deferred += change->deferred;
 		if (change->deferred)
 			continue;
@@ -190,23 +215,47 @@ static void count(np_plan *plan)
 	}
 }
 
+static void check_one_unknown(np_node *node, gpointer data)
+{
+	if (node->protect)
+		np_plan_problem(data, "node '%s' is protected (protect: true), and would be lost with node '%s', which cannot be looked into. "
+		                "Start that one, or remove `protect: true`.", node->address, node->parent->address);
+}
+
+void np_check_unknown(np_plan *plan, const np_node *node)
+{
+	np_lab_foreach_node(&node->site, check_one_unknown, plan);
+}
+
+static void check_protected_one(np_plan *plan, const np_lab *lab, const np_seen_node *seen)
+{
+	const char *address = seen->node->address;
+	const np_node *node = np_lab_node(lab, address);
+	if (node && node->protect)
+		np_plan_problem(plan, "node '%s' is protected. Remove `protect: true` from it in the lab file to destroy it.", address);
+	if (node && seen->inside && !seen->inside->reachable)
+		np_check_unknown(plan, node);
+	if (!node && seen->applied && g_strcmp0(g_hash_table_lookup(seen->applied, "protect"), "true") == 0)
+		np_plan_problem(plan, "node '%s' is protected: it was applied with `protect: true`, and the lab file no longer has it. To "
+		                "destroy it put it back without, apply, and remove it then.", address);
+}
+
 static void check_protected(np_plan *plan, const np_lab *lab)
 {
 	for (guint i = 0; i < plan->changes->len; i++) {
 		const np_change *change = g_ptr_array_index(plan->changes, i);
-		const np_node *node = change->kind == NP_CHANGE_NODE ? np_lab_node(lab, change->address) : NULL;
-		if (node && node->protect)
-			np_plan_problem(plan, "node '%s' is protected. Remove `protect: true` from it in the lab file to destroy it.",
-			                change->address);
+		if (change->kind == NP_CHANGE_NODE && change->action == NP_ACTION_DELETE)
+			check_protected_one(plan, lab, change->seen);
 	}
 }
 
-/* A network stays as long as a node that stays is on it. */
+/* A network stays as long as a node that stays is on it: with targets, one that was not asked for. */
 static void check_still_used(np_plan *plan, const np_world *world)
 {
 	for (guint i = 0; i < plan->changes->len; i++) {
 		const np_change *change = g_ptr_array_index(plan->changes, i);
-		const np_seen_site *site = change->seen_network ? np_world_site(world, change->site) : NULL;
+		bool goes = change->seen_network && change->action == NP_ACTION_DELETE;
+		const np_seen_site *site = goes ? np_world_site(world, change->site) : NULL;
 		for (guint j = 0; site && j < site->nodes->len; j++) {
 			const np_node *node = ((np_seen_node *)g_ptr_array_index(site->nodes, j))->node;
 			if (!np_plan_find(plan, node->address) && np_node_uses(node, change->seen_network->network->base.name))
@@ -216,15 +265,12 @@ static void check_still_used(np_plan *plan, const np_world *world)
 	}
 }
 
-static void destroy(np_plan *plan, const np_lab *lab, const np_world *world)
+static void destroy(np_plan *plan, const np_world *world)
 {
 	plan->destroys = true;
 	np_diff_delete_site(plan, world->root, "destroy was asked for");
-	if (plan->scope)
-		check_still_used(plan, world);
-	else
+	if (!plan->scope)
 		np_diff_nesting_release(plan, world, world->lab);
-	check_protected(plan, lab);
 }
 
 static void diff_all(np_plan *plan, const np_lab *lab, const np_world *world, const np_plan_options *options)
@@ -241,11 +287,14 @@ np_plan *np_plan_make(const np_lab *lab, const np_world *world, const np_plan_op
 	plan->accel_reason = g_strdup(world->accel.reason);
 	np_scope_make(plan, lab, world, options);
 	if (options->destroy)
-		destroy(plan, lab, world);
+		destroy(plan, world);
 	else if (options->refresh_only)
 		np_diff_refresh(plan, lab, world);
 	else
 		diff_all(plan, lab, world, options);
+	check_protected(plan, lab);
+	if (plan->scope)
+		check_still_used(plan, world);
 	if (!options->destroy)
 		count_unchanged(plan, lab);
 	count(plan);

@@ -3,8 +3,23 @@
 #include "plan/diff.h"
 #include "plan/rows.h"
 
+/* What only runs so is kept nowhere; it is told, and left to an apply. */
+static void drop_live(np_plan *plan, np_change *change)
+{
+	for (guint i = change->fields->len; i-- > 0;) {
+		const np_field_change *field = g_ptr_array_index(change->fields, i);
+		if (g_strcmp0(field->where, "live") != 0)
+			continue;
+		np_plan_warning(plan, "%s '%s': %s is %s in what runs, and %s in what is stored. An apply puts it right.",
+		                np_change_kind_names[change->kind], change->address, field->name, field->after ? field->after : "gone",
+		                field->before ? field->before : "missing");
+		g_ptr_array_remove_index(change->fields, i);
+	}
+}
+
 static void finish(np_plan *plan, np_change *change)
 {
+	drop_live(plan, change);
 	change->recorded = true;
 	change->moved = NP_MOVED_WORLD;
 	change->reason = g_strdup("changed outside nestplan; only the record of it is renewed");

@@ -109,20 +109,27 @@ static char *describe(const np_change *change, bool with_address)
 	                       impact ? np_impact_names[change->impact] : "");
 }
 
-static void append_field(GString *out, const np_change *change, const np_field_change *field)
+static char *shown(const char *value, bool whole)
 {
-	g_autofree char *before = cut(field->before), *after = cut(field->after);
+	return whole && value ? g_strdup(value) : cut(value);
+}
+
+static void append_field(GString *out, const np_change *change, const np_field_change *field, bool whole)
+{
+	g_autofree char *before = shown(field->before, whole), *after = shown(field->after, whole);
 	bool mixed = change->moved == NP_MOVED_BOTH && (field->moved == NP_MOVED_LAB || field->moved == NP_MOVED_WORLD);
-	g_string_append_printf(out, "          %-10s %s%s%s%s -> %s%s\n", field->name, before, field->where ? " (" : "",
-	                       field->where ? field->where : "", field->where ? ")" : "", after,
-	                       !mixed ? "" : field->moved == NP_MOVED_LAB ? "  # lab.yaml" : "  # outside nestplan");
+	g_autofree char *from = g_strdup_printf("          %-10s %s%s%s%s", field->name, before, field->where ? " (" : "",
+	                                        field->where ? field->where : "", field->where ? ")" : "");
+	const char *who = !mixed ? "" : field->moved == NP_MOVED_LAB ? "  # lab.yaml" : "  # outside nestplan";
+	bool fits = g_utf8_strlen(from, -1) + g_utf8_strlen(after, -1) + (glong)strlen(who) + 4 <= WIDTH;
+	g_string_append_printf(out, "%s%s-> %s%s\n", from, fits ? " " : "\n                  ", after, who);
 }
 
 static void append_fields(renderer *r, const np_change *change)
 {
 	guint shown = r->all ? change->fields->len : MIN(change->fields->len, FIELDS_MAX);
 	for (guint i = 0; i < shown; i++)
-		append_field(r->out, change, g_ptr_array_index(change->fields, i));
+		append_field(r->out, change, g_ptr_array_index(change->fields, i), r->all);
 	if (shown < change->fields->len)
 		g_string_append_printf(r->out, "          and %u more fields\n", change->fields->len - shown);
 }
@@ -195,7 +202,7 @@ static char *group_key(const np_change *change)
 	g_autofree char *text = describe(change, false);
 	g_string_append_printf(key, "|%d|%d|%s", change->action, change->deferred, text);
 	for (guint i = 0; i < change->fields->len; i++)
-		append_field(key, change, g_ptr_array_index(change->fields, i));
+		append_field(key, change, g_ptr_array_index(change->fields, i), true);
 	g_autofree char *loses = names_text(change->loses, true), *reattaches = names_text(change->reattaches, true);
 	g_string_append_printf(key, "|%s|%s", loses, reattaches);
 	return g_string_free(key, FALSE);
@@ -285,6 +292,8 @@ static void append_list(renderer *r, const GPtrArray *list, const char *word, co
 
 static const char *nothing_to_do(const np_plan *plan)
 {
+	if (plan->destroys)
+		return plan->scope ? "No changes. Nothing of the targets exists.\n" : "No changes. Nothing of the lab exists.\n";
 	if (plan->refreshes)
 		return "No changes. Nothing moved outside nestplan.\n";
 	return plan->scope ? "No changes. The targets match their file.\n" : "No changes. The lab matches its file.\n";

@@ -45,6 +45,11 @@ const char *np_rows_get(const GPtrArray *rows, const char *name, bool *found)
 	return NULL;
 }
 
+static bool is_default_mtu(const np_kind *kind, const np_field *field, gconstpointer object)
+{
+	return kind == &np_network_kind && field->offset == G_STRUCT_OFFSET(np_network, mtu) && ((const np_network *)object)->mtu == 0;
+}
+
 /* Fields that are compared as they are written. NULL mask: all of them; else those that were observed. */
 static void add_scalars(GPtrArray *rows, const np_kind *kind, gconstpointer object, bool all)
 {
@@ -56,7 +61,7 @@ static void add_scalars(GPtrArray *rows, const np_kind *kind, gconstpointer obje
 		                                         field->offset == G_STRUCT_OFFSET(np_node, image));
 		if ((field->flags & NP_FIELD_COMPARED) && scalar && !decided &&
 		    (all || (((const np_object *)object)->set >> i & 1)))
-			add(rows, field->name, np_field_format(field, object));
+			add(rows, field->name, is_default_mtu(kind, field, object) ? g_strdup("default") : np_field_format(field, object));
 	}
 }
 
@@ -137,6 +142,7 @@ GPtrArray *np_rows_wanted_node(const np_node *want, bool kvm, const char *image)
 	add_scalars(rows, &np_node_kind, want, true);
 	add(rows, "accel", g_strdup(np_accel_names[kvm ? NP_ACCEL_KVM : NP_ACCEL_EMULATE]));
 	add(rows, "cpu", cpu_text(np_cpu_mode_effective(want, kvm), &want->cpu, &want->cpu));
+	add(rows, "protect", g_strdup(want->protect ? "true" : "false"));
 	add_identity(rows, image, want->inject_id, want->site.nodes->len ? want->site.share : NULL, np_node_is_site(want));
 	add_disks(rows, want);
 	add_nics(rows, want);
@@ -150,6 +156,10 @@ GPtrArray *np_rows_stored_node(const np_seen_node *have, const np_node *want)
 	add_scalars(rows, &np_node_kind, node, false);
 	add(rows, "accel", g_strdup(np_accel_names[node->accel]));
 	add(rows, "cpu", cpu_text((np_cpu_mode)node->cpu.mode, &node->cpu, &want->cpu));
+	/* Kept only in the mark, so that it still holds when the lab file no longer has the node. */
+	const char *protect = have->applied ? g_hash_table_lookup(have->applied, "protect") : NULL;
+	if (protect)
+		add(rows, "protect", g_strdup(protect));
 	/* A hypervisor whose share was taken away differs from one that never had one. */
 	const char *share = have->share ? have->share : want->site.nodes->len ? "none" : NULL;
 	add_identity(rows, have->image_id, have->inject_id, share, have->hypervisor);

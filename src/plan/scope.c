@@ -122,4 +122,7 @@ void np_scope_make(np_plan *plan, const np_lab *lab, const np_world *world, cons
 		if (!s.found)
 			complain(&s, "--target", *target);
 	}
+	for (const char *const *name = options->replace; name && *name; name++)
+		if (np_lab_node(lab, *name) && !np_plan_has_in_scope(plan, *name))
+			np_plan_problem(plan, "--replace %s: it is not among the targets; add `--target %s`.", *name, *name);
 }

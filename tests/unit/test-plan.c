@@ -7,16 +7,19 @@
  *   @UNREADY ADDRESS… nodes of it that run and were never ready (optional)
  *   @UNREACHABLE ADDRESS…   hypervisors that run and do not answer
  *   @NOKVM ADDRESS…   hypervisors whose proof failed
- *   @FOREIGN "domain NAME" …   one a line: names that somebody else has at the host
+ *   @FOREIGN "domain NAME" …   one a line: names that somebody else has at the host, or in "domain NAME in NODE"
  *   @APPLIED  a lab file: what was last applied, as the marks keep it (optional; "same": what exists)
- *   @OUTSIDE ADDRESS WHERE FIELD VALUE, one a line: what somebody changed; WHERE is stored, live or both; FIELD memory, vcpus, nic or
- *           disk, with VALUE - for gone
+ *   @PAUSED ADDRESS…   @CRASHED ADDRESS…   nodes that are neither running nor off (optional)
+ *   @OUTSIDE ADDRESS WHERE FIELD VALUE, one a line: what somebody changed; WHERE is stored, live or both. FIELD of a node: memory, vcpus,
+ *           accel, cpu, share, NAME- of a nic or disk (gone), nic NAME=MAC, bus, cache or size NAME=VALUE; of a network: autostart, active,
+ *           mode, mtu, cidr, dhcp, host IP=NAME (gone without NAME)
  *   @LIMIT ADDRESS MEMORY VCPUS, one a line: how far a running node can be raised (default: no further)
  *   @CAPACITY MEMORY CPUS   of the host (default: unknown)
  *   @RANGES "RANGE NETWORK DEVICE [idle] [in ADDRESS]" …   one a line: libvirt networks of somebody else
  *   @ROUTES "RANGE DEVICE [link]" …   one a line: of the host's kernel
  *   @WANT   a lab file (default: @HAVE)           @DESTROY instead of it: plan of destroy
  *   @TARGET ADDRESS…   @REPLACE ADDRESS…   @REFRESH   @ALL (nothing folded)   @JSON (the plan as JSON instead of text)
+ *   @PLANONLY   the steps are checked, and not in @EXPECT: for labs of many nodes
  *   @EXAMPLE NAME   instead of it: examples/NAME/lab.yaml
  *   @GRAPH dot|mermaid [plan] [unfold]   expect the lab's picture instead; with plan: of what the plan does
  *   @EXPECT the plan's text, then the steps with what each needs
@@ -25,14 +28,15 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "check-steps.h"
 #include "lab/lab.h"
 #include "plan/graph.h"
 #include "plan/order.h"
 
 typedef struct {
 	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *capacity, *ranges, *routes, *want, *graph, *expect;
-	char *applied, *outside, *limit, *target, *replace;
-	bool destroy, refresh, all, json;
+	char *applied, *outside, *limit, *target, *replace, *paused, *crashed;
+	bool destroy, refresh, all, json, plan_only;
 } golden;
 
 static bool listed(const char *list, const char *word)
@@ -57,6 +61,8 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	              : g_str_equal(name, "OFF")         ? &g->off
 	              : g_str_equal(name, "DAMAGED")     ? &g->damaged
 	              : g_str_equal(name, "UNREADY")     ? &g->unready
+	              : g_str_equal(name, "PAUSED")      ? &g->paused
+	              : g_str_equal(name, "CRASHED")     ? &g->crashed
 	              : g_str_equal(name, "UNREACHABLE") ? &g->unreachable
 	              : g_str_equal(name, "NOKVM")       ? &g->nokvm
 	              : g_str_equal(name, "FOREIGN")     ? &g->foreign
@@ -76,6 +82,7 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	             : g_str_equal(name, "REFRESH") ? &g->refresh
 	             : g_str_equal(name, "ALL")     ? &g->all
 	             : g_str_equal(name, "JSON")    ? &g->json
+	             : g_str_equal(name, "PLANONLY") ? &g->plan_only
 	                                            : NULL;
 	if (flag)
 		*flag = true;
@@ -209,11 +216,14 @@ static void fill_node(np_seen_site *site, np_node *node, const np_world *world, 
 {
 	bool kvm = node->accel != NP_ACCEL_EMULATE && np_site_gives_kvm(world, site->address, world->accel.nested);
 	np_seen_node *seen = as_seen(node, kvm);
-	seen->power = listed(g->off, node->address) ? NP_POWER_OFF : NP_POWER_RUNNING;
+	seen->power = listed(g->off, node->address)       ? NP_POWER_OFF
+	              : listed(g->paused, node->address)  ? NP_POWER_PAUSED
+	              : listed(g->crashed, node->address) ? NP_POWER_CRASHED
+	                                                  : NP_POWER_RUNNING;
 	seen->ready = seen->power == NP_POWER_RUNNING && !listed(g->unready, node->address);
 	seen->damaged = listed(g->damaged, node->address) ? g_strdup("root") : NULL;
 	fill_applied(seen, node->address, kvm);
-	if (seen->power == NP_POWER_RUNNING) {
+	if (seen->power == NP_POWER_RUNNING || seen->power == NP_POWER_PAUSED) {
 		seen->live = np_object_new(&np_node_kind, NULL);
 		as_defined(seen->live, np_lab_node(having.live, node->address), kvm);
 	}
@@ -253,6 +263,11 @@ static void fill_network(np_seen_site *seen, const np_site *site, np_network *ne
 	np_network_free(known->network);
 	known->network = network; /* taken out of the lab */
 	known->network->base.set = ~(guint64)0;
+	np_site *runs = np_lab_site(having.live, seen->address);
+	known->live = np_map_find(runs->networks, network->base.name);
+	known->live_hosts = hosts_of(runs, known->live);
+	known->live->base.set = ~(guint64)0;
+	known->autostart = true;
 	const np_site *was = having.applied ? np_lab_site(having.applied, seen->address) : NULL;
 	const np_network *before = was ? np_map_find(was->networks, network->base.name) : NULL;
 	if (before)
@@ -267,6 +282,7 @@ static void fill_site(np_seen_site *seen, np_site *site, const np_world *world, 
 	for (guint i = 0; i < site->nodes->len; i++)
 		fill_node(seen, g_ptr_array_index(site->nodes, i), world, g);
 	g_ptr_array_set_size(site->networks, 0);
+	g_ptr_array_set_size(np_lab_site(having.live, seen->address)->networks, 0);
 }
 
 static guint64 size_of(const char *text)
@@ -285,20 +301,111 @@ static void drop(GPtrArray *map, const char *name, const np_kind *kind)
 	np_object_free(kind, object);
 }
 
-/* FIELD VALUE; "nic NAME-" and "disk NAME-" take one away. */
+static int index_of(const char *const *names, const char *name)
+{
+	for (int i = 0; names[i]; i++)
+		if (g_str_equal(names[i], name))
+			return i;
+	g_error("unknown value %s", name);
+}
+
+static void change_nic(np_node *node, const char *name, const char *mac)
+{
+	np_nic *nic = np_map_find(node->nics, name);
+	if (!nic) {
+		nic = np_object_new(&np_nic_kind, name);
+		nic->network = g_strdup("mgmt");
+		g_ptr_array_add(node->nics, nic);
+	}
+	g_free(nic->mac);
+	nic->mac = g_strdup(mac);
+}
+
+static void change_disk(np_node *node, const char *field, const char *name, const char *value)
+{
+	np_disk *disk = np_map_find(node->disks, name);
+	if (!disk)
+		g_ptr_array_add(node->disks, disk = np_object_new(&np_disk_kind, name));
+	if (g_str_equal(field, "bus"))
+		disk->bus = index_of(np_bus_names, value);
+	else if (g_str_equal(field, "cache"))
+		disk->cache = index_of(np_cache_names, value);
+	else
+		disk->size = size_of(value);
+}
+
+static void change_part(np_node *node, const char *field, const char *value)
+{
+	g_auto(GStrv) pair = g_strsplit(value, "=", 2);
+	g_autofree char *gone = g_str_has_suffix(value, "-") ? g_strndup(value, strlen(value) - 1) : NULL;
+	if (g_str_equal(field, "nic") && gone)
+		drop(node->nics, gone, &np_nic_kind);
+	else if (g_str_equal(field, "disk") && gone)
+		drop(node->disks, gone, &np_disk_kind);
+	else if (g_str_equal(field, "nic"))
+		change_nic(node, pair[0], pair[1]);
+	else
+		change_disk(node, field, pair[0], pair[1]);
+}
+
 static void change_outside(np_node *node, const char *field, const char *value)
 {
-	g_autofree char *name = g_strndup(value, strlen(value) - 1);
 	if (g_str_equal(field, "memory"))
 		node->memory = size_of(value);
 	else if (g_str_equal(field, "vcpus"))
 		node->vcpus = (guint64)atoi(value);
-	else if (g_str_equal(field, "nic"))
-		drop(node->nics, name, &np_nic_kind);
-	else if (g_str_equal(field, "disk"))
-		drop(node->disks, name, &np_disk_kind);
+	else if (g_str_equal(field, "accel"))
+		node->accel = index_of(np_accel_names, value);
+	else if (g_str_equal(field, "cpu"))
+		node->cpu.mode = index_of(np_cpu_mode_names, value);
+	else
+		change_part(node, field, value);
+}
+
+static void change_network(np_network *network, GHashTable *hosts, const char *field, const char *value)
+{
+	const char *why;
+	g_auto(GStrv) pair = g_strsplit(value, "=", 2);
+	if (g_str_equal(field, "mode"))
+		network->mode = index_of(np_net_mode_names, value);
+	else if (g_str_equal(field, "mtu"))
+		network->mtu = (guint64)atoi(value);
+	else if (g_str_equal(field, "dhcp"))
+		network->dhcp = g_str_equal(value, "yes");
+	else if (g_str_equal(field, "cidr"))
+		g_assert_true(np_cidr_parse(value, &network->cidr, &why));
+	else if (g_str_equal(field, "host") && pair[1])
+		g_hash_table_insert(hosts, g_strdup(pair[0]), g_strdup(pair[1]));
+	else if (g_str_equal(field, "host"))
+		g_assert_true(g_hash_table_remove(hosts, pair[0]));
 	else
 		g_error("unknown field %s", field);
+}
+
+static np_seen_network *network_at(const np_world *world, const char *address)
+{
+	const char *slash = strrchr(address, '/');
+	g_autofree char *site = g_strndup(address, slash ? (gsize)(slash - address) : 0);
+	return np_seen_site_network(np_world_site(world, site), strrchr(address, '.') + 1);
+}
+
+static void change_network_outside(np_seen_network *seen, char **words)
+{
+	bool stored = !g_str_equal(words[1], "live"), live = !g_str_equal(words[1], "stored");
+	if (g_str_equal(words[2], "autostart")) {
+		seen->autostart = g_str_equal(words[3], "yes");
+		return;
+	}
+	if (g_str_equal(words[2], "active")) {
+		seen->active = false;
+		g_clear_pointer(&seen->live, np_network_free);
+		g_clear_pointer(&seen->live_hosts, g_hash_table_unref);
+		return;
+	}
+	if (stored)
+		change_network(seen->network, seen->hosts, words[2], words[3]);
+	if (live)
+		change_network(seen->live, seen->live_hosts, words[2], words[3]);
 }
 
 static void change_all_outside(const np_world *world, const golden *g)
@@ -307,7 +414,15 @@ static void change_all_outside(const np_world *world, const golden *g)
 	for (char **line = lines; *line && **line; line++) {
 		g_auto(GStrv) words = g_strsplit(*line, " ", -1);
 		g_assert_cmpuint(g_strv_length(words), ==, 4);
+		if (strstr(words[0], "network.")) {
+			change_network_outside(network_at(world, words[0]), words);
+			continue;
+		}
 		np_seen_node *seen = np_world_node(world, words[0]);
+		if (g_str_equal(words[2], "share")) {
+			g_clear_pointer(&seen->share, g_free);
+			continue;
+		}
 		if (!g_str_equal(words[1], "live"))
 			change_outside(seen->node, words[2], words[3]);
 		if (!g_str_equal(words[1], "stored"))
@@ -442,7 +557,8 @@ static void add_route(np_world *world, const char *line)
 
 static void add_foreign(np_world *world, const char *line)
 {
-	g_hash_table_add(world->root->foreign, g_strdup(line));
+	g_auto(GStrv) parts = g_strsplit(line, " in ", 2);
+	g_hash_table_add(np_world_site(world, parts[1] ? parts[1] : "")->foreign, g_strdup(parts[0]));
 }
 
 static void each_line(np_world *world, const char *text, void (*fn)(np_world *world, const char *line))
@@ -513,6 +629,9 @@ static char *outcome(const golden *g)
 	if (g->graph)
 		return picture(g, lab, plan);
 	if (g->json) {
+		g_autoptr(GPtrArray) steps = np_order_make(lab, world, plan);
+		if (!plan->problems->len)
+			check_steps(lab, world, plan, steps);
 		g_autofree char *json = np_plan_json(plan, true);
 		return g_strconcat(json, "\n", NULL);
 	}
@@ -520,6 +639,9 @@ static char *outcome(const golden *g)
 	if (plan->problems->len || (np_plan_is_empty(plan) && !g->destroy))
 		return g_steal_pointer(&text);
 	g_autoptr(GPtrArray) steps = np_order_make(lab, world, plan);
+	check_steps(lab, world, plan, steps);
+	if (g->plan_only)
+		return g_steal_pointer(&text);
 	g_autofree char *order = render_steps(steps);
 	return g_strconcat(text, order, NULL);
 }
@@ -528,7 +650,7 @@ static void golden_clear(golden *g)
 {
 	char *texts[] = {g->host, g->have,   g->off,    g->unready, g->damaged, g->unreachable, g->nokvm, g->foreign,
 	                 g->want, g->expect, g->applied, g->outside, g->limit,   g->target,      g->replace, g->graph,
-	                 g->capacity, g->ranges, g->routes};
+	                 g->capacity, g->ranges, g->routes, g->paused, g->crashed};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
 	g_clear_pointer(&having.stored, np_lab_free);
