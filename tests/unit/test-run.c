@@ -44,6 +44,9 @@ typedef struct {
 	int nested, before;
 	const char *labs; /* "first demo" */
 	GString *stages;
+	/* inside a guest */
+	int inside_status;
+	const char *inside_words;
 } fake;
 
 static fake f;
@@ -119,9 +122,25 @@ static bool fake_pool_ensure(np_conn *conn, const char *name, const char *folder
 	return record(error, "pool %s %s", conn->uri, name);
 }
 
+static const char *volume_names;
+
+static void free_info(gpointer data)
+{
+	np_volume_info *info = data;
+	g_free(info->name);
+	g_free(info);
+}
+
 static GPtrArray *fake_volumes(np_conn *conn G_GNUC_UNUSED, const char *pool G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
 {
-	return g_ptr_array_new();
+	GPtrArray *volumes = g_ptr_array_new_with_free_func(free_info);
+	g_auto(GStrv) names = g_strsplit(volume_names ? volume_names : "", " ", -1);
+	for (char **name = names; *name; name++) {
+		np_volume_info *info = g_new0(np_volume_info, 1);
+		info->name = g_strdup(*name);
+		g_ptr_array_add(volumes, info);
+	}
+	return volumes;
 }
 
 static bool fake_upload(np_conn *conn, const char *pool, const char *name, const char *format G_GNUC_UNUSED,
@@ -142,6 +161,22 @@ static bool fake_network(np_conn *conn, const np_lab *lab G_GNUC_UNUSED, const n
 static bool fake_define(np_conn *conn, const np_domain_spec *spec, GError **error)
 {
 	return record(error, "define %s %s %s", conn->uri, spec->kvm ? "kvm" : "qemu", spec->node->libvirt_name);
+}
+
+static bool fake_update(np_conn *conn, const np_domain_spec *spec, GError **error)
+{
+	return record(error, "update %s %s", conn->uri, spec->node->libvirt_name);
+}
+
+static bool fake_volume_delete(np_conn *conn G_GNUC_UNUSED, const char *pool G_GNUC_UNUSED, const char *name, GError **error)
+{
+	return record(error, "delete %s", name);
+}
+
+static bool fake_volume_create(np_conn *conn G_GNUC_UNUSED, const char *pool G_GNUC_UNUSED, const char *name,
+                               const char *format G_GNUC_UNUSED, guint64 capacity G_GNUC_UNUSED, GError **error)
+{
+	return record(error, "create %s", name);
 }
 
 static bool fake_start(np_conn *conn, const char *lab G_GNUC_UNUSED, const char *name, GError **error)
@@ -235,6 +270,9 @@ static const np_hypervisor_ops fake_hypervisor = {
 	.volume_upload = fake_upload,
 	.network_ensure = fake_network,
 	.domain_define = fake_define,
+	.domain_update = fake_update,
+	.volume_create = fake_volume_create,
+	.volume_delete = fake_volume_delete,
 	.domain_start = fake_start,
 	.domain_reset = fake_reset,
 	.domain_ready = fake_ready,
@@ -255,9 +293,25 @@ static void fake_guests_close(np_guests *guests)
 	g_free(guests);
 }
 
+/* Which script of run/inside.h it is; NULL: none. */
+static const char *inside_kind(const char *script)
+{
+	static const char *const kinds[][2] = {{"\nrelease 'old'\n", "release"}, {"\ngrow 'root'\n", "grow"}, {"cpu[0-9]*", "vcpus"}, {"NETWORK", "network"}};
+	for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (strstr(script, kinds[i][0]))
+			return kinds[i][1];
+	return NULL;
+}
+
 static bool fake_run(np_guests *guests G_GNUC_UNUSED, const char *address, const char *script, guint64 timeout_ms G_GNUC_UNUSED,
                      GCancellable *cancel G_GNUC_UNUSED, np_process_result *ret, GError **error)
 {
+	const char *inside = inside_kind(script);
+	if (inside) {
+		*ret = (np_process_result){.status = f.inside_status, .output = g_strdup(""),
+		                           .errors = g_strdup(f.inside_words ? f.inside_words : "")};
+		return record(error, "%s %s", inside, address);
+	}
 	bool proof = strstr(script, "/proc/cpuinfo") != NULL;
 	*ret = (np_process_result){.errors = g_strdup("")};
 	ret->output = g_strdup(!proof          ? ""
@@ -320,7 +374,12 @@ static bool fake_build(const np_disk_job *jobs, unsigned n_jobs, bool kvm G_GNUC
 	return true;
 }
 
-static const np_disk_ops fake_disk = {.build = fake_build};
+static char *fake_network_script(const np_node *node G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+	return g_strdup("NETWORK");
+}
+
+static const np_disk_ops fake_disk = {.build = fake_build, .network_script = fake_network_script};
 
 static char *fake_share(const np_lab *lab G_GNUC_UNUSED, const np_site *site G_GNUC_UNUSED, GCancellable *cancel G_GNUC_UNUSED,
                         GError **error G_GNUC_UNUSED)
@@ -434,6 +493,9 @@ static void begin(void)
 	f.nested = 1;
 	f.before = -1;
 	f.labs = "";
+	f.inside_status = 0;
+	f.inside_words = NULL;
+	volume_names = NULL;
 	if (!f.stages)
 		f.stages = g_string_new(NULL);
 	g_string_truncate(f.stages, 0);
@@ -624,6 +686,125 @@ static void test_nesting_off(void)
 	g_assert_cmpint(position("nesting kvm_amd [first] file"), >=, 0);
 }
 
+/* ── a node that becomes another ── */
+
+/* As it was: one vCPU of two, a smaller root disk, a disk that the file has no longer, no NIC. */
+static np_seen_node *seen_before(const np_node *node)
+{
+	np_seen_node *seen = np_seen_node_new();
+	seen->node->address = g_strdup(node->address);
+	seen->node->vcpus = node->vcpus - 1;
+	np_disk *root = np_object_new(&np_disk_kind, "root");
+	root->size = 1;
+	g_ptr_array_add(seen->node->disks, root);
+	g_ptr_array_add(seen->node->disks, np_object_new(&np_disk_kind, "old"));
+	return seen;
+}
+
+static np_step *step_of(np_step_kind kind, const np_node *node, const np_seen_node *seen)
+{
+	np_step *step = g_new0(np_step, 1);
+	*step = (np_step){.kind = kind, .address = node->address, .site = (char *)"", .label = (char *)"change",
+	                  .needs = g_array_new(FALSE, FALSE, sizeof(unsigned)), .node = node, .seen = seen};
+	return step;
+}
+
+static void step_free(gpointer data)
+{
+	np_step *step = data;
+	g_array_unref(step->needs);
+	g_free(step);
+}
+
+/* Executes one step of that kind for the hypervisor, then one of the other. */
+static char *become(np_step_kind kind, int then)
+{
+	g_autoptr(np_lab) lab = load("auto");
+	g_autoptr(GError) error = NULL;
+	np_node *node = np_lab_node(lab, "hyp");
+	((np_disk *)np_map_find(node->disks, "root"))->size = 2;
+	g_ptr_array_add(node->disks, np_object_new(&np_disk_kind, "new"));
+	volume_names = "hyp.root.qcow2 hyp.old.qcow2 hyp-2.old.qcow2";
+	g_autoptr(np_session) session = np_session_new(&fakes, lab, NULL, &error);
+	g_assert_no_error(error);
+	g_assert_true(np_session_open_guests(session, true, &error));
+	g_autoptr(np_seen_node) seen = seen_before(node);
+	g_autoptr(GPtrArray) steps = g_ptr_array_new_with_free_func(step_free);
+	g_ptr_array_add(steps, step_of(kind, node, seen));
+	if (then >= 0) {
+		np_step *second = step_of((np_step_kind)then, node, NULL);
+		unsigned first = 0;
+		second->id = 1;
+		g_array_append_val(second->needs, first);
+		g_ptr_array_add(steps, second);
+	}
+	GString *failures = g_string_new(NULL);
+	np_run_result result;
+	np_run_options options = {.event = note, .data = failures};
+	g_assert_true(np_run(session, lab, steps, &options, &result, &error));
+	return g_string_free(failures, FALSE);
+}
+
+static void test_update(void)
+{
+	begin();
+	g_autofree char *failures = become(NP_STEP_UPDATE, -1);
+	g_assert_cmpstr(failures, ==, "");
+	assert_before("release hyp", "create hyp.new.qcow2");
+	assert_before("create hyp.new.qcow2", "update host demo.hyp");
+	assert_before("update host demo.hyp", "delete hyp.old.qcow2");
+	assert_before("update host demo.hyp", "vcpus hyp");
+	assert_before("update host demo.hyp", "grow hyp");
+	assert_before("update host demo.hyp", "network hyp");
+	g_assert_cmpint(position("delete hyp.root.qcow2"), <, 0);
+	g_assert_cmpint(position("delete hyp-2.old.qcow2"), <, 0);
+	g_assert_null(strstr(f.stages->str, "warning"));
+}
+
+/* A disk that is in use inside stops the change before anything is done. */
+static void test_update_in_use(void)
+{
+	begin();
+	f.inside_status = 1;
+	f.inside_words = "disk 'old' is in use\x1b[2J\nby \xff somebody";
+	g_autofree char *failures = become(NP_STEP_UPDATE, -1);
+	g_assert_nonnull(strstr(failures, "Inside node 'hyp': disk 'old' is in use [2J; by "));
+	g_assert_null(strchr(failures, '\x1b'));
+	g_assert_true(g_utf8_validate(failures, -1, NULL));
+	g_assert_cmpint(position("update host demo.hyp"), <, 0);
+}
+
+static void test_update_by_hand(void)
+{
+	begin();
+	f.inside_status = 3;
+	f.inside_words = "no program for it";
+	g_autofree char *failures = become(NP_STEP_UPDATE, -1);
+	g_assert_cmpstr(failures, ==, "");
+	g_assert_nonnull(strstr(f.stages->str, "warning: no program for it"));
+	assert_before("update host demo.hyp", "delete hyp.old.qcow2");
+
+	begin();
+	f.hung = "hyp";
+	g_autofree char *silent = become(NP_STEP_UPDATE, -1);
+	g_assert_cmpstr(silent, ==, "");
+	g_assert_nonnull(strstr(f.stages->str, "warning: it is not reached by ssh, so do this inside it by hand: bring the new vCPUs online; "
+	                                       "grow partitions and file systems; configure the NICs\n"));
+	g_assert_cmpint(position("grow hyp"), <, 0);
+}
+
+/* What was changed while it was off is followed inside once it is up. */
+static void test_redefine(void)
+{
+	begin();
+	g_autofree char *failures = become(NP_STEP_REDEFINE, NP_STEP_READY);
+	g_assert_cmpstr(failures, ==, "");
+	g_assert_cmpint(position("release hyp"), <, 0);
+	assert_before("update host demo.hyp", "delete hyp.old.qcow2");
+	assert_before("update host demo.hyp", "grow hyp");
+	assert_before("grow hyp", "ready host demo.hyp");
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -632,6 +813,10 @@ int main(int argc, char **argv)
 	g_test_add_func("/run/proof-fails", test_proof_fails);
 	g_test_add_func("/run/auto-emulates", test_auto_emulates);
 	g_test_add_func("/run/hung-guest", test_hung_guest);
+	g_test_add_func("/run/update", test_update);
+	g_test_add_func("/run/update-in-use", test_update_in_use);
+	g_test_add_func("/run/update-by-hand", test_update_by_hand);
+	g_test_add_func("/run/redefine", test_redefine);
 	g_test_add_func("/run/cancel", test_cancel);
 	g_test_add_func("/run/lock", test_lock);
 	g_test_add_func("/run/nesting-on", test_nesting_on);
