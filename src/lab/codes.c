@@ -139,6 +139,8 @@ const np_code_info np_codes[] = {
         {NP_CODE_TEMPLATE_CONTENT, "content is always expanded",
          "`${…}` in `content` is always expanded, so `template: false` cannot hold. Write `$${` for a "
          "literal `${`, or put the text into a file and name it by `source`."},
+        {NP_CODE_UUID_TWICE, "UUID taken twice",
+         "Two nodes have the same UUID. Leave it out, and one is derived; with `count` it cannot be written."},
         {NP_CODE_NETWORK_UNKNOWN, "unknown network",
          "A NIC is on a network of the site that carries its node: of the host for level 1, of the node "
          "around it below."},

@@ -101,7 +101,7 @@ static bool delete_volumes(np_runner *runner, np_conn *conn, const char *node, G
 	return true;
 }
 
-static bool create_data_disks(np_runner *runner, np_conn *conn, const np_node *node, GError **error)
+static bool create_empty_disks(np_runner *runner, np_conn *conn, const np_node *node, GError **error)
 {
 	g_autofree char *pool = np_pool_name(runner->lab->name);
 	g_autoptr(GPtrArray) volumes = lab_volumes(runner, conn, error);
@@ -110,7 +110,8 @@ static bool create_data_disks(np_runner *runner, np_conn *conn, const np_node *n
 	for (guint i = 0; i < node->disks->len; i++) {
 		const np_disk *disk = g_ptr_array_index(node->disks, i);
 		g_autofree char *name = np_volume_name(node->base.name, disk->base.name);
-		if (g_str_equal(disk->base.name, "root") || has_volume(volumes, name))
+		bool uploaded = node->image && g_str_equal(disk->base.name, "root");
+		if (uploaded || has_volume(volumes, name))
 			continue;
 		if (!runner->drivers->hypervisor->volume_create(conn, pool, name, "qcow2", disk->size, error))
 			return false;
@@ -134,7 +135,7 @@ static bool action_create(np_runner *runner, const np_step *step, GError **error
 		return false;
 	if (step->node->image && !upload_root(runner, conn, step, error))
 		return false;
-	if (!create_data_disks(runner, conn, step->node, error))
+	if (!create_empty_disks(runner, conn, step->node, error))
 		return false;
 	np_runner_stage(runner, step, "starting");
 	return define(runner, conn, step, error) &&
@@ -144,7 +145,7 @@ static bool action_create(np_runner *runner, const np_step *step, GError **error
 static bool action_redefine(np_runner *runner, const np_step *step, GError **error)
 {
 	np_conn *conn = np_runner_conn(runner, step->site, error);
-	return conn && create_data_disks(runner, conn, step->node, error) && define(runner, conn, step, error);
+	return conn && create_empty_disks(runner, conn, step->node, error) && define(runner, conn, step, error);
 }
 
 static bool action_start(np_runner *runner, const np_step *step, GError **error)
