@@ -22,9 +22,10 @@ enum {
 /* Values of all options; a command offers those that its table names. */
 typedef struct {
 	char *file, *connect, *lock_timeout, *parallelism, *out;
+	char *name, *storage; /* of import */
 	char **vars, **var_files, **rest;
 	gboolean strict, print, resources, diagnostics, man; /* of validate; of schema */
-	gboolean json, quiet, verbose, no_color, yes, detailed, all_labs;
+	gboolean json, quiet, verbose, no_color, yes, detailed, all_labs, adopt;
 	/* worked out of the above */
 	guint64 lock_timeout_ms;
 	unsigned jobs;
@@ -54,6 +55,7 @@ int np_cmd_destroy(const np_command *command, np_options *options);
 int np_cmd_status(const np_command *command, np_options *options);
 int np_cmd_doctor(const np_command *command, np_options *options);
 int np_cmd_ssh(const np_command *command, np_options *options);
+int np_cmd_import(const np_command *command, np_options *options);
 int np_cmd_schema(const np_command *command, np_options *options);
 int np_cmd_version(const np_command *command, np_options *options);
 

@@ -30,6 +30,10 @@ const np_command np_commands[] = {
 	{"ssh", "[LAB] ADDRESS [-- COMMAND…]", "log in to a node at any level, or run a command there",
 	 "ADDRESS is a node's path, such as compute-1/guest-2. The lab's own key is used and the guests' host keys are pinned.",
 	 LAB_OPTIONS, 1, 2, np_cmd_ssh},
+	{"import", "[DOMAIN…]", "write a lab file of domains that others made",
+	 "Without DOMAIN of all that no lab owns. What a lab file has no word for becomes comments. Nothing is changed, but with --adopt: "
+	 "domains that are off are renamed, marked and started; their disks get a second name in the lab's pool, their networks stay as they are.",
+	 "connect name storage adopt auto-approve lock-timeout", 0, G_MAXUSHORT, np_cmd_import},
 	{"schema", "", "print the JSON Schema of the lab file", NULL, "diagnostics man", 0, 0, np_cmd_schema},
 	{"version", "", "print the version", NULL, "json", 0, 0, np_cmd_version},
 	{NULL},
