@@ -98,7 +98,7 @@ static void key_print(printer *p, const char *key)
 	if (!p->pending)
 		g_string_append_printf(p->out, "%*s", (int)(2 * p->indent), "");
 	p->pending = FALSE;
-	g_string_append(p->out, key);
+	text_print(p->out, key); /* a name may be a word that YAML takes for something else */
 	g_string_append_c(p->out, ':');
 }
 
