@@ -22,12 +22,13 @@ enum {
 /* Values of all options; a command offers those that its table names. */
 typedef struct {
 	char *file, *connect, *lock_timeout, *parallelism, *out;
+	char *name, *storage; /* of import */
 	char **vars, **var_files, **targets, **replace, **rest;
 	gboolean destroy, refresh_only;
 	gboolean strict, print, resources, diagnostics, man; /* of validate; of schema */
 	char *format;          /* of graph, as the two below */
 	gboolean plan, unfold;
-	gboolean json, quiet, verbose, no_color, yes, detailed, all_labs;
+	gboolean json, quiet, verbose, no_color, yes, detailed, all_labs, adopt;
 	/* worked out of the above */
 	guint64 lock_timeout_ms;
 	unsigned jobs;
@@ -58,6 +59,7 @@ int np_cmd_status(const np_command *command, np_options *options);
 int np_cmd_doctor(const np_command *command, np_options *options);
 int np_cmd_ssh(const np_command *command, np_options *options);
 int np_cmd_graph(const np_command *command, np_options *options);
+int np_cmd_import(const np_command *command, np_options *options);
 int np_cmd_schema(const np_command *command, np_options *options);
 int np_cmd_version(const np_command *command, np_options *options);
 

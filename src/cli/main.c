@@ -35,6 +35,10 @@ const np_command np_commands[] = {
 	 "Writes a picture, or text for one. With --plan each box has a sign and a colour for what apply would do to it; without, nothing but "
 	 "the lab file is looked at. Five and more siblings that are equal but for names and addresses are one box.",
 	 LAB_OPTIONS " format plan unfold", 0, 1, np_cmd_graph},
+	{"import", "[DOMAIN…]", "write a lab file of domains that others made",
+	 "Without DOMAIN of all that no lab owns. What a lab file has no word for becomes comments. Nothing is changed, but with --adopt: "
+	 "domains that are off are renamed, marked and started; their disks get a second name in the lab's pool, their networks stay as they are.",
+	 "connect name storage adopt auto-approve lock-timeout", 0, G_MAXUSHORT, np_cmd_import},
 	{"schema", "", "print the JSON Schema of the lab file", NULL, "diagnostics man", 0, 0, np_cmd_schema},
 	{"version", "", "print the version", NULL, "json", 0, 0, np_cmd_version},
 	{NULL},

@@ -40,6 +40,9 @@ static const option options_table[] = {
 	{"detailed-exitcode", 0, G_OPTION_ARG_NONE, AT(detailed), NULL, "exit with 2 when there are changes", false},
 	{"json", 0, G_OPTION_ARG_NONE, AT(json), NULL, "machine-readable output", false},
 	{"all-labs", 0, G_OPTION_ARG_NONE, AT(all_labs), NULL, "list every lab on the host; needs no lab file", false},
+	{"adopt", 0, G_OPTION_ARG_NONE, AT(adopt), NULL, "make them the lab's own, so that the next plan is empty", false},
+	{"name", 0, G_OPTION_ARG_STRING, AT(name), "NAME", "name of the lab (default: imported)", false},
+	{"storage", 0, G_OPTION_ARG_STRING, AT(storage), "FOLDER", "the lab's host.storage (default: /var/lib/nestplan)", false},
 	{"no-color", 0, G_OPTION_ARG_NONE, AT(no_color), NULL, "no colours", true},
 	{"quiet", 'q', G_OPTION_ARG_NONE, AT(quiet), NULL, "errors only on standard error", true},
 	{"verbose", 'v', G_OPTION_ARG_NONE, AT(verbose), NULL, "say more", true},
@@ -211,6 +214,8 @@ void np_options_clear(np_options *options)
 	g_free(options->parallelism);
 	g_free(options->out);
 	g_free(options->format);
+	g_free(options->name);
+	g_free(options->storage);
 	g_strfreev(options->vars);
 	g_strfreev(options->var_files);
 	g_strfreev(options->targets);

@@ -45,6 +45,31 @@ typedef struct {
 } np_volume_info;
 void np_volume_info_free(np_volume_info *info);
 
+/* What others made, as a lab. */
+typedef struct {
+	const char *name;           /* of the lab */
+	const char *uri, *storage;  /* for its section host; NULL: left out */
+	const char *const *domains; /* libvirt's names, NULL-terminated; NULL or empty: all that carry no mark */
+	bool adopt;                 /* the lab is to own them: their UUIDs are written, networks are used by their bridges, and what
+	                               stands in the way is looked for as well */
+} np_import_request;
+
+/* What the lab file cannot say of a thing, or what stands in the way of owning it. */
+typedef struct {
+	gconstpointer object; /* node, network, disk or NIC of the lab, or the lab; borrowed */
+	char *about;          /* "domain 'web'" */
+	char *text;           /* without a full stop; may hold anything that the thing's XML holds */
+	bool obstacle;        /* it cannot be adopted */
+} np_remark;
+
+typedef struct {
+	np_lab *lab;        /* what was found, marked as set; not completed */
+	GPtrArray *origins; /* of char*: libvirt's name of each node of the host, in their order */
+	GPtrArray *remarks; /* of np_remark* */
+} np_import;
+void np_import_free(np_import *import); /* NULL-tolerant */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_import, np_import_free)
+
 /* Called from the driver's event thread with text as the guest's console prints it. */
 typedef void (*np_console_fn)(const char *text, gsize length, gpointer data);
 typedef void (*np_progress_fn)(guint64 done, guint64 total, gpointer data);
@@ -102,6 +127,15 @@ typedef struct {
 	/* Graceful; after timeout_ms (0: at once) the power is cut. Waits by event. Ensure off. */
 	bool (*domain_stop)(np_conn *conn, const char *lab, const char *libvirt_name, guint64 timeout_ms, GCancellable *cancel, GError **error);
 	bool (*domain_undefine)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error); /* ensure gone (NVRAM, managed save); refuses foreign, refuses running */
+
+	/* Reads domains that are not nestplan's, with their networks and disks. Changes nothing. NP_ERROR_NOT_FOUND names a domain
+	 * that does not exist. */
+	np_import *(*import)(np_conn *conn, const np_import_request *request, GError **error);
+	/* Gives the domains origins[i] (libvirt's names) to the lab as its nodes, in their order: each gets the name, the mark and
+	 * the networks of its node, and its disks a second name in the lab's pool (a hard link; the first name stays). They must be
+	 * off; they are not started. lab: completed, from import's text. When anything fails all is as it was, and the error says
+	 * so, or what could not be put back. */
+	bool (*adopt)(np_conn *conn, const np_lab *lab, const GPtrArray *origins, GError **error);
 
 	/* Streams the serial console until console_close; returns NULL with an error when it is not to be had. */
 	gpointer (*console_open)(np_conn *conn, const char *libvirt_name, np_console_fn fn, gpointer data, GError **error);

@@ -74,7 +74,8 @@ static void disks_check(np_checker *c, const np_node *node)
 {
 	for (guint i = 0; i < node->disks->len; i++) {
 		const np_disk *disk = node->disks->pdata[i];
-		if (strcmp(disk->base.name, "root") != 0 && !np_object_has(&np_disk_kind, &disk->base, "size"))
+		gboolean of_image = strcmp(disk->base.name, "root") == 0 && (node->image != NULL || !has(node, "image"));
+		if (!of_image && !np_object_has(&np_disk_kind, &disk->base, "size"))
 			np_check_error(c, NP_CODE_DISK_SIZE, disk->base.pos, "as in '100GiB'",
 			               "disk '%s' of node '%s' needs a size", disk->base.name, node->base.name);
 	}
@@ -216,8 +217,31 @@ static void names_check(np_checker *c, const np_site *site)
 	}
 }
 
+typedef struct {
+	np_checker *c;
+	GHashTable *nodes; /* UUID that is written → const np_node*; borrowed */
+} uuids;
+
+static void uuid_check(np_node *node, gpointer data)
+{
+	uuids *u = data;
+	if (!has(node, "uuid"))
+		return;
+	const np_node *other = g_hash_table_lookup(u->nodes, node->uuid);
+	u->c->origin->node = node;
+	if (other == NULL)
+		g_hash_table_insert(u->nodes, node->uuid, node);
+	else
+		np_check_error(u->c, NP_CODE_UUID_TWICE, at(node, "uuid"), "leave it out, and one is derived",
+		               "UUID %s of node '%s' is already that of node '%s'", node->uuid, node->address,
+		               other->address);
+}
+
 void np_check_nodes(np_checker *c)
 {
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+	uuids u = {c, seen};
 	names_check(c, &c->lab->site);
+	np_lab_foreach_node(&c->lab->site, uuid_check, &u);
 	np_lab_foreach_node(&c->lab->site, node_check, c);
 }

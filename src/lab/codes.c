@@ -142,6 +142,8 @@ const np_code_info np_codes[] = {
         {NP_CODE_MAX_BELOW, "maximum below the value",
          "`memory_max` and `vcpus_max` say how far `memory` and `vcpus` can be raised while the node runs, so they "
          "are at least as much. Left out, they are the same."},
+        {NP_CODE_UUID_TWICE, "UUID taken twice",
+         "Two nodes have the same UUID. Leave it out, and one is derived; with `count` it cannot be written."},
         {NP_CODE_NETWORK_UNKNOWN, "unknown network",
          "A NIC is on a network of the site that carries its node: of the host for level 1, of the node "
          "around it below."},

@@ -91,7 +91,11 @@ static void site_complete(np_lab *lab, np_site *site);
 static void node_complete(np_lab *lab, np_site *parent, np_node *node)
 {
 	node->parent = parent;
-	node->uuid = np_ident_uuid(lab->name, "domain", node->address, NULL);
+	if (node->uuid == NULL)
+		node->uuid = np_ident_uuid(lab->name, "domain", node->address, NULL);
+	/* An image that somebody named so is one. */
+	if (g_strcmp0(node->image, NP_IMAGE_NONE) == 0 && np_map_find(lab->images, NP_IMAGE_NONE) == NULL)
+		g_clear_pointer(&node->image, g_free);
 	node->libvirt_name = g_strconcat(lab->name, ".", node->base.name, NULL);
 	for (guint i = 0; i < node->nics->len; i++) {
 		np_nic *nic = node->nics->pdata[i];

@@ -41,6 +41,22 @@ char *np_lab_expand(const np_lab *lab, const np_node *node, const char *text, GE
  * without their values. ${node.index} in files named by `source` is then 1. Caller frees. */
 char *np_lab_print(const np_lab *lab);
 
+/* Lines above the entries of a lab that is written: nodes, networks, disks, NICs; the lab's own are at the top. */
+typedef struct {
+	GHashTable *of; /* object → GPtrArray of char* */
+} np_comments;
+np_comments *np_comments_new(void);
+void np_comments_free(np_comments *comments); /* NULL-tolerant */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_comments, np_comments_free)
+/* Text from anywhere (valid UTF-8) as it stands in a comment: one line, '?' for what is not printable, cut when it is long. Caller
+ * frees. */
+char *np_comment_line(const char *text);
+void np_comments_add(np_comments *comments, gconstpointer object, const char *text);
+
+/* A lab that was not read from a file, as a lab file: only the keys that are set (np_object_mark). Its names must be valid.
+ * Caller frees. */
+char *np_lab_write(const np_lab *lab, const np_comments *comments);
+
 /* `{"format_version":"1.0","lab":…,"valid":…,"errors":N,"warnings":N,"diagnostics":[…]}`; lab may be NULL. Caller
  * frees. */
 char *np_diags_json(np_diags *diags, const char *lab);

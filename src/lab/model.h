@@ -28,6 +28,8 @@ typedef enum { NP_NESTING_ENABLE, NP_NESTING_REQUIRE, NP_NESTING_IGNORE } np_nes
 typedef enum { NP_GIVEN_DEFAULT, NP_GIVEN_OPTION, NP_GIVEN_FILE, NP_GIVEN_ENVIRONMENT } np_given;
 typedef enum { NP_FORMAT_AUTO, NP_FORMAT_QCOW2, NP_FORMAT_RAW } np_format;
 
+#define NP_IMAGE_NONE "no-image" /* in place of an image's name: the root disk is not made from one */
+
 extern const char *const np_accel_names[], *const np_cpu_mode_names[], *const np_policy_names[], *const np_net_mode_names[],
 	*const np_bus_names[], *const np_cache_names[], *const np_wait_names[], *const np_nesting_names[],
 	*const np_format_names[];
@@ -125,8 +127,9 @@ struct np_node {
 	np_object base; /* name after count expansion: "compute-1" */
 	char *type;
 	guint64 count;
+	char *uuid;        /* after complete: always set */
 	char *description;
-	char *image;
+	char *image;       /* after complete: NULL where the file says no-image */
 	guint64 memory, vcpus; /* bytes */
 	guint64 memory_max, vcpus_max; /* as far as those can be raised while it runs; 0: not given, as much as it has */
 	int accel;             /* np_accel */
@@ -138,7 +141,7 @@ struct np_node {
 	np_ready ready;
 	np_site site;     /* networks and nodes inside */
 	/* derived by complete */
-	char *address, *uuid, *libvirt_name; /* LAB.NODE */
+	char *address, *libvirt_name; /* LAB.NODE */
 	unsigned level;   /* 1 for nodes of the host */
 	unsigned index;   /* counts from 1; 1 without count */
 	char *inject_id;  /* hash of what `inject` writes, file contents included; filled by whoever reads the files */

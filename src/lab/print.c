@@ -8,12 +8,16 @@
 #include "lab/scalar.h"
 #include "lab/walk.h"
 
+#define COMMENT_MAX 500 /* characters */
+
 typedef struct {
 	const np_lab *lab;
 	const np_node *node; /* whose keys are being written, or NULL */
 	GString *out;
 	unsigned indent;
 	gboolean pending; /* "- " was written: the first key goes on its line */
+	gboolean sparse;  /* only keys that are set */
+	const np_comments *comments; /* or NULL */
 } printer;
 
 /* Words that some reader of YAML takes for something else than text. */
@@ -34,13 +38,18 @@ static gboolean is_plain(const char *text)
 	return np_scalar_core_type(text) == NULL && !is_odd_word(text);
 }
 
+static gboolean is_shown(gunichar u)
+{
+	return u == ' ' || (u != 0xfeff && g_unichar_isprint(u) && !g_unichar_isspace(u));
+}
+
 static void character_print(GString *out, gunichar u)
 {
 	if (u == '"' || u == '\\')
 		g_string_append_printf(out, "\\%c", (char)u);
 	else if (u == '\n' || u == '\t')
 		g_string_append(out, u == '\n' ? "\\n" : "\\t");
-	else if (u == ' ' || (u != 0xfeff && g_unichar_isprint(u) && !g_unichar_isspace(u)))
+	else if (is_shown(u))
 		g_string_append_unichar(out, u);
 	else
 		g_string_append_printf(out, u < 0x10000 ? "\\u%04X" : "\\U%08X", u);
@@ -58,12 +67,38 @@ static void text_print(GString *out, const char *text)
 	g_string_append_c(out, '"');
 }
 
+char *np_comment_line(const char *text)
+{
+	unsigned length = 0;
+	GString *line = g_string_new(NULL);
+	for (const char *c = text; *c != '\0' && length < COMMENT_MAX; c = g_utf8_next_char(c), length++) {
+		gunichar u = g_utf8_get_char(c);
+		g_string_append_unichar(line, is_shown(u) ? u : '?');
+	}
+	if (length == COMMENT_MAX)
+		g_string_append(line, "…");
+	return g_string_free(line, FALSE);
+}
+
+static void comment_print(printer *p, const char *text)
+{
+	g_autofree char *line = np_comment_line(text);
+	g_string_append_printf(p->out, "%*s# %s\n", (int)(2 * p->indent), "", line);
+}
+
+static void comments_print(printer *p, gconstpointer object)
+{
+	const GPtrArray *lines = p->comments ? g_hash_table_lookup(p->comments->of, object) : NULL;
+	for (guint i = 0; lines != NULL && i < lines->len; i++)
+		comment_print(p, lines->pdata[i]);
+}
+
 static void key_print(printer *p, const char *key)
 {
 	if (!p->pending)
 		g_string_append_printf(p->out, "%*s", (int)(2 * p->indent), "");
 	p->pending = FALSE;
-	g_string_append(p->out, key);
+	text_print(p->out, key); /* a name may be a word that YAML takes for something else */
 	g_string_append_c(p->out, ':');
 }
 
@@ -176,6 +211,7 @@ static void map_print(printer *p, const np_field *field, gpointer object)
 		np_object *entry = map->pdata[i];
 		if (field->type == NP_FIELD_NODES)
 			p->node = map->pdata[i];
+		comments_print(p, entry);
 		key_print(p, entry->name);
 		inner_print(p, field->of, entry);
 	}
@@ -204,6 +240,13 @@ static gboolean special_print(printer *p, const np_kind *kind, const np_field *f
 {
 	if (kind == &np_file_kind && strcmp(field->name, "template") == 0) /* means nothing beside `content` */
 		return ((np_file *)object)->content != NULL && !np_object_has(kind, object, "template");
+	if (kind == &np_node_kind && strcmp(field->name, "image") == 0 && ((np_node *)object)->image == NULL) {
+		if (np_object_has(kind, object, "image")) {
+			key_print(p, field->name);
+			g_string_append(p->out, " " NP_IMAGE_NONE "\n");
+		}
+		return TRUE;
+	}
 	if (kind != &np_variable_kind || strcmp(field->name, "default") != 0)
 		return FALSE;
 	const np_variable *variable = object;
@@ -216,11 +259,21 @@ static gboolean special_print(printer *p, const np_kind *kind, const np_field *f
 	return TRUE;
 }
 
+/* What a node alone can say is its own UUID; type and count have been applied. */
+static gboolean is_left_out(const printer *p, const np_kind *kind, unsigned i, gpointer object)
+{
+	const np_field *field = &kind->fields[i];
+	gboolean set = (((const np_object *)object)->set >> i & 1) != 0;
+	if ((field->flags & NP_FIELD_OWN) != 0)
+		return !set || strcmp(field->name, "uuid") != 0;
+	return p->sparse && field->type < NP_FIELD_STRINGS && !set;
+}
+
 static void object_print(printer *p, const np_kind *kind, gpointer object)
 {
 	for (unsigned i = 0; i < kind->n_fields; i++) {
 		const np_field *field = &kind->fields[i];
-		if ((field->flags & NP_FIELD_OWN) != 0 || special_print(p, kind, field, object))
+		if (is_left_out(p, kind, i, object) || special_print(p, kind, field, object))
 			continue;
 		switch (field->type) {
 		case NP_FIELD_TEMPLATE:
@@ -239,6 +292,40 @@ char *np_lab_print(const np_lab *lab)
 {
 	g_autoptr(GString) out = g_string_new("# A completed lab: every default written, types and counts applied.\n");
 	printer p = {.lab = lab, .out = out};
+	object_print(&p, &np_lab_kind, (gpointer)lab);
+	return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+np_comments *np_comments_new(void)
+{
+	np_comments *comments = g_new0(np_comments, 1);
+	comments->of = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_ptr_array_unref);
+	return comments;
+}
+
+void np_comments_free(np_comments *comments)
+{
+	if (comments == NULL)
+		return;
+	g_hash_table_unref(comments->of);
+	g_free(comments);
+}
+
+void np_comments_add(np_comments *comments, gconstpointer object, const char *text)
+{
+	GPtrArray *lines = g_hash_table_lookup(comments->of, object);
+	if (lines == NULL) {
+		lines = g_ptr_array_new_with_free_func(g_free);
+		g_hash_table_insert(comments->of, (gpointer)object, lines);
+	}
+	g_ptr_array_add(lines, g_strdup(text));
+}
+
+char *np_lab_write(const np_lab *lab, const np_comments *comments)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	printer p = {.lab = lab, .out = out, .sparse = TRUE, .comments = comments};
+	comments_print(&p, lab);
 	object_print(&p, &np_lab_kind, (gpointer)lab);
 	return g_string_free(g_steal_pointer(&out), FALSE);
 }

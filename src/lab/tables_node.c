@@ -137,14 +137,21 @@ static const np_field ready_fields[] = {
 const np_kind np_ready_kind = {
         .name = "ready", .doc = "When a node counts as ready.", NP_KIND_FIELDS(np_ready, ready_fields)};
 
+#define PATTERN_UUID "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+
 static const np_field node_fields[] = {
         {NP_FIELD(np_node, type, "type", NP_FIELD_STRING), .flags = NP_FIELD_OWN,
          .doc = "The type whose keys it starts from."},
         {NP_FIELD(np_node, count, "count", NP_FIELD_UINT), .max = 100000, .flags = NP_FIELD_OWN,
          .doc = "Makes NAME-1, NAME-2, …; without it the name is used as it is."},
+        {NP_FIELD(np_node, uuid, "uuid", NP_FIELD_STRING), .flags = NP_FIELD_OWN, .pattern = PATTERN_UUID,
+         .pattern_help = "it must be a UUID in small letters, such as 9f86d081-884c-4d65-9a2f-eaa0c55ad015",
+         .doc = "UUID of the machine; without it one is derived from the names of lab and node. import --adopt writes "
+                "that of the machine it took over."},
         {NP_FIELD(np_node, description, "description", NP_FIELD_STRING), .doc = "For people."},
         {NP_FIELD(np_node, image, "image", NP_FIELD_STRING), .flags = NP_FIELD_COMPARED, .impact = NP_IMPACT_RECREATE,
-         .doc = "Image of the root disk, by its name in images."},
+         .doc = "Image of the root disk, by its name in images; no-image where the root disk begins empty, or was taken "
+                "over by import --adopt."},
         {NP_FIELD(np_node, memory, "memory", NP_FIELD_SIZE), .min = 1024 * 1024, .flags = NP_FIELD_COMPARED,
          .impact = NP_IMPACT_RESTART, .doc = "Memory."},
         {NP_FIELD(np_node, vcpus, "vcpus", NP_FIELD_UINT), .min = 1, .max = 4096, .flags = NP_FIELD_COMPARED,
@@ -182,7 +189,6 @@ static void node_clear(gpointer object)
 {
 	np_node *node = object;
 	g_clear_pointer(&node->address, g_free);
-	g_clear_pointer(&node->uuid, g_free);
 	g_clear_pointer(&node->libvirt_name, g_free);
 	np_site_clear(&node->site);
 	g_clear_pointer(&node->site.address, g_free);

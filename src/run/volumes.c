@@ -29,7 +29,8 @@ bool np_volumes_create(np_runner *runner, np_conn *conn, const np_node *node, GE
 	for (guint i = 0; i < node->disks->len; i++) {
 		const np_disk *disk = g_ptr_array_index(node->disks, i);
 		g_autofree char *name = np_volume_name(node->base.name, disk->base.name);
-		if (g_str_equal(disk->base.name, "root") || has_volume(volumes, name))
+		bool uploaded = node->image && g_str_equal(disk->base.name, "root");
+		if (uploaded || has_volume(volumes, name))
 			continue;
 		if (!runner->drivers->hypervisor->volume_create(conn, pool, name, "qcow2", disk->size, error))
 			return false;

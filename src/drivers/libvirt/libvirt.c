@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table that the rest of nestplan sees of libvirt. */
+#include "drivers/libvirt/adopt.h"
 #include "drivers/libvirt/conn.h"
 #include "drivers/libvirt/console.h"
 #include "drivers/libvirt/domain.h"
 #include "drivers/libvirt/facts.h"
+#include "drivers/libvirt/import.h"
 #include "drivers/libvirt/network.h"
 #include "drivers/libvirt/observe.h"
 #include "drivers/libvirt/pool.h"
@@ -46,6 +48,8 @@ const np_hypervisor_ops np_libvirt = {
 	.domain_reset = np_domain_reset,
 	.domain_stop = np_domain_stop,
 	.domain_undefine = np_domain_undefine,
+	.import = np_import_read,
+	.adopt = np_adopt,
 	.console_open = np_console_open,
 	.console_close = np_console_close,
 	.secret_get = np_secret_get,
