@@ -10,6 +10,7 @@
 
 #include "../libvirt-fixture.h"
 #include "base/error.h"
+#include "drivers/libvirt/update.h"
 #include "drivers/libvirt/upload.h"
 
 #define LAB         "nptest-virt"
@@ -740,6 +741,121 @@ static void test_domain(context *test, gconstpointer data)
 	}
 }
 
+static char *dump(const char *what)
+{
+	return run_tool((const char *const[]){"virsh", "-c", URI, "dumpxml", NAME_PREFIX "node", what, NULL});
+}
+
+/* Nobody inside hears of anything: what needs the guest fails, says so, and leaves the definition alone; what does not is done. */
+static void test_deaf_guest(context *test, gconstpointer data)
+{
+	(void)data;
+	if (!test->conn)
+		return;
+	g_autoptr(fixture) lab = small_lab();
+	np_node *node = np_lab_node(lab, "node");
+	np_domain_spec spec = {.lab = LAB, .node = node, .flag = "svm"};
+	g_autoptr(GError) error = NULL;
+	node->memory_max = 256 * MIB;
+	node->vcpus_max = 2;
+	fixture_disk(node, "root", NP_BUS_VIRTIO, NP_CACHE_UNSAFE);
+	upload_talker(test, "node.root.qcow2");
+	np_libvirt.network_ensure(test->conn, lab, np_map_find(lab->site.networks, "net"), NULL, &error);
+	g_assert_no_error(error);
+	np_libvirt.domain_define(test->conn, &spec, &error);
+	g_assert_no_error(error);
+	np_libvirt.domain_start(test->conn, LAB, node->libvirt_name, &error);
+	g_assert_no_error(error);
+	g_autofree char *before = dump("--inactive");
+
+	node->memory = 192 * MIB;
+	g_assert_false(np_domain_update_patient(test->conn, &spec, 2 * G_USEC_PER_SEC, &error));
+	g_assert_error(error, NP_ERROR, NP_ERROR_UNREACHABLE);
+	g_test_message("%s", error->message);
+	g_clear_error(&error);
+	node->memory = 128 * MIB;
+
+	np_nic *nic = g_ptr_array_steal_index(node->nics, 0);
+	g_assert_false(np_domain_update_patient(test->conn, &spec, 2 * G_USEC_PER_SEC, &error));
+	g_assert_error(error, NP_ERROR, NP_ERROR_UNREACHABLE);
+	g_assert_nonnull(strstr(error->message, "NIC 'eth0'"));
+	g_test_message("%s", error->message);
+	g_clear_error(&error);
+	g_ptr_array_add(node->nics, nic);
+	g_autofree char *after = dump("--inactive");
+	g_assert_cmpstr(before, ==, after);
+	np_libvirt.domain_stop(test->conn, LAB, node->libvirt_name, 0, NULL, &error);
+	g_assert_no_error(error);
+}
+
+static int compare_lines(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The lines in another order: libvirt sorts its controllers each time. */
+static char *sorted_lines(const char *text)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	qsort(lines, g_strv_length(lines), sizeof(*lines), compare_lines);
+	return g_strjoinv("\n", lines);
+}
+
+static void expect_same(const char *a, const char *b)
+{
+	g_autofree char *x = sorted_lines(a);
+	g_autofree char *y = sorted_lines(b);
+	g_assert_cmpstr(x, ==, y);
+}
+
+/* While it is off everything can be done, and nothing that stays moves. */
+static void test_update_off(context *test, gconstpointer data)
+{
+	(void)data;
+	if (!test->conn)
+		return;
+	g_autoptr(fixture) lab = small_lab();
+	np_node *node = np_lab_node(lab, "node");
+	np_domain_spec spec = {.lab = LAB, .node = node, .flag = "svm"};
+	g_autoptr(GError) error = NULL;
+	fixture_disk(node, "root", NP_BUS_VIRTIO, NP_CACHE_UNSAFE);
+	upload_talker(test, "node.root.qcow2");
+	np_libvirt.domain_define(test->conn, &spec, &error);
+	g_assert_no_error(error);
+	g_autofree char *first = dump("--inactive");
+	np_libvirt.domain_update(test->conn, &spec, &error);
+	g_assert_no_error(error);
+	g_autofree char *second = dump("--inactive");
+	expect_same(first, second);
+
+	((np_disk *)g_ptr_array_index(node->disks, 0))->size = 96 * MIB;
+	node->memory = 64 * MIB;
+	node->description = g_strdup("off");
+	np_libvirt.domain_update(test->conn, &spec, &error);
+	g_assert_no_error(error);
+	g_autoptr(GPtrArray) volumes = np_libvirt.volumes(test->conn, POOL, &error);
+	g_assert_cmpuint(find_volume(volumes, "node.root.qcow2")->capacity, ==, 96 * MIB);
+	g_autofree char *third = dump("--inactive");
+	g_assert_nonnull(strstr(third, "<description>off</description>"));
+	g_assert_nonnull(strstr(third, "<memory unit='KiB'>65536</memory>"));
+	/* More devices than there were ports to spare. */
+	for (unsigned i = 1; i < 8; i++) {
+		g_autofree char *name = g_strdup_printf("eth%u", i);
+		fixture_nic(node, name, "net", NULL);
+	}
+	np_libvirt.domain_update(test->conn, &spec, &error);
+	g_assert_no_error(error);
+	while (node->nics->len > 1)
+		np_object_free(&np_nic_kind, g_ptr_array_steal_index(node->nics, 1));
+	g_autofree char *before = strstr(third, "<interface") ? g_strdup(strstr(third, "<interface")) : NULL;
+	g_autofree char *many = dump("--inactive");
+	g_autofree char *address = g_strndup(strstr(before, "<address"), strcspn(strstr(before, "<address"), "\n"));
+	g_assert_nonnull(strstr(strstr(many, "ua-nestplan-eth0'"), address));
+	((np_disk *)g_ptr_array_index(node->disks, 0))->size = 64 * MIB;
+	g_assert_false(np_libvirt.domain_update(test->conn, &spec, &error));
+	g_assert_error(error, NP_ERROR, NP_ERROR_UNSUPPORTED);
+}
+
 static gpointer end_it(gpointer data)
 {
 	g_usleep(G_USEC_PER_SEC);
@@ -817,6 +933,8 @@ int main(int argc, char **argv)
 	add("/daemon/lock-race", test_lock_race);
 	add("/daemon/lock-turns", test_lock_turns);
 	add("/daemon/domain", test_domain);
+	add("/daemon/deaf-guest", test_deaf_guest);
+	add("/daemon/update-off", test_update_off);
 	add("/daemon/stop-event", test_stop_event);
 	add("/daemon/lost-flag", test_lost_flag);
 	return g_test_run();

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "drivers/libvirt/describe.h"
 #include "drivers/libvirt/domain_keep.h"
+#include "drivers/libvirt/unplug.h"
 
 bool np_domain_define(np_conn *conn, const np_domain_spec *spec, GError **error)
 {
@@ -98,11 +99,24 @@ static bool run(np_conn *conn, virDomainPtr domain, bool *started, GError **erro
 /* In the live definition only, so that it goes when the domain stops. */
 #define READY_URI "urn:nestplan:ready:1"
 
+#define SETTLE_US (10 * G_USEC_PER_SEC)
+
+/* A guest that may have more memory than it has now starts with all of it, and gives it back while it boots. Until then it
+ * looks as if somebody had changed it. */
+static void settle(np_conn *conn, virDomainPtr domain)
+{
+	g_autoptr(xmlDoc) doc = conn->mock ? NULL : np_domain_describe(domain, NULL);
+	guint64 kib = doc ? np_xml_get_uint(xmlDocGetRootElement(doc), "currentMemory") : 0;
+	if (kib)
+		(void)np_domain_settle(conn, domain, kib * 1024, SETTLE_US);
+}
+
 bool np_domain_ready(np_conn *conn, const char *lab, const char *libvirt_name, GError **error)
 {
 	g_autoptr(virDomain) domain = np_domain_need(conn, lab, libvirt_name, error);
 	if (!domain)
 		return false;
+	settle(conn, domain);
 	if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, "<ready/>", "npr", READY_URI, VIR_DOMAIN_AFFECT_LIVE) == 0)
 		return true;
 	np_virt_error(error, NP_ERROR_FAILED, "Domain '%s' at %s cannot be noted as ready", libvirt_name, conn->uri);

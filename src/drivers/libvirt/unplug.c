@@ -89,16 +89,19 @@ static guint64 balloon_size(virDomainPtr domain)
 	return virDomainGetInfo(domain, &info) == 0 ? (guint64)info.memory * 1024 : 0;
 }
 
-/* The balloon moves in steps; each tells itself. */
-static guint64 wait_for_size(np_conn *conn, virDomainPtr domain, guint64 bytes, gint64 deadline)
+guint64 np_domain_settle(np_conn *conn, virDomainPtr domain, guint64 bytes, gint64 patience_us)
 {
 	guint64 size = balloon_size(domain);
+	gint64 deadline = g_get_monotonic_time() + patience_us;
 	while (size != bytes && g_get_monotonic_time() < deadline) {
 		g_autoptr(np_waiter) wait = np_waiter_new(NULL);
 		int id = watch(conn, domain, VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_balloon), wait);
 		np_waiter_wait(wait, MIN(deadline, g_get_monotonic_time() + LOOK_AGAIN_US));
 		unwatch(conn, id);
-		size = balloon_size(domain);
+		guint64 now = balloon_size(domain);
+		if (now != size)
+			deadline = g_get_monotonic_time() + patience_us;
+		size = now;
 	}
 	return size;
 }
@@ -110,7 +113,7 @@ bool np_domain_balloon(np_conn *conn, virDomainPtr domain, guint64 bytes, gint64
 		np_virt_error(error, NP_ERROR_FAILED, "The memory of running domain '%s' cannot be changed at %s", name, conn->uri);
 		return false;
 	}
-	guint64 size = wait_for_size(conn, domain, bytes, g_get_monotonic_time() + patience_us);
+	guint64 size = np_domain_settle(conn, domain, bytes, patience_us);
 	if (size == bytes)
 		return true;
 	g_autofree char *is = np_size_human(size);
