@@ -103,6 +103,18 @@ static void test_host_passthrough_emulated(void)
 	g_assert_cmpstr(mode, ==, "maximum");
 }
 
+/* See write_cpu: QEMU's emulator does not stand it. */
+static void test_emulated_leaf_keeps_svm(void)
+{
+	g_autoptr(fixture) lab = fixture_empty("devstack");
+	const np_node *leaf = fixture_node(lab, "leaf", GIB, 1);
+	for (int kvm = 0; kvm < 2; kvm++) {
+		g_autofree char *xml = np_domain_xml(&(np_domain_spec){.lab = "devstack", .node = leaf, .kvm = kvm, .flag = "svm"});
+		g_autoptr(xmlDoc) doc = np_xml_parse(xml, "domain", NULL);
+		g_assert_cmpint(np_xml_has(xmlDocGetRootElement(doc), "cpu/feature[@name='svm' and @policy='disable']"), ==, kvm);
+	}
+}
+
 static void test_many_disks(void)
 {
 	g_autoptr(fixture) lab = fixture_empty("devstack");
@@ -614,6 +626,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/libvirt/xml/domain", test_domain_xml);
 	g_test_add_func("/libvirt/xml/feature-once", test_feature_once);
 	g_test_add_func("/libvirt/xml/host-passthrough-emulated", test_host_passthrough_emulated);
+	g_test_add_func("/libvirt/xml/emulated-leaf", test_emulated_leaf_keeps_svm);
 	g_test_add_func("/libvirt/xml/many-disks", test_many_disks);
 	g_test_add_func("/libvirt/xml/network", test_network_xml);
 	g_test_add_func("/libvirt/xml/escaping", test_escaping);

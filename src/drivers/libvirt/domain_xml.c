@@ -84,7 +84,10 @@ static void write_cpu(xmlNode *root, const np_domain_spec *spec)
 		np_xml_add(element, "feature", "policy", np_policy_names[feature->policy], "name", feature->base.name,
 		           NULL);
 	}
-	if (spec->flag && !(cpu->features && np_map_find(cpu->features, spec->flag)))
+	/* The emulator's own CPU without svm breaks its guests (seen with QEMU 7.2: `-cpu max,svm=off`, readlink gives garbage in
+	 * every boot), so an emulated leaf keeps it. */
+	bool can_lose = spec->kvm || mode != NP_CPU_MAXIMUM;
+	if (spec->flag && (np_node_is_site(spec->node) || can_lose) && !(cpu->features && np_map_find(cpu->features, spec->flag)))
 		np_xml_add(element, "feature", "policy", np_node_is_site(spec->node) ? "require" : "disable", "name",
 		           spec->flag, NULL);
 }
