@@ -16,6 +16,7 @@ open_door() {
     cat >"$work/ssh_config" <<CONFIG
 Host rig-host
     HostName 127.0.0.1
+    HostKeyAlias rig-host
     IdentityFile $work/id
     IdentitiesOnly yes
     UserKnownHostsFile $work/known_hosts
