@@ -22,10 +22,11 @@ Host rig-host
     UserKnownHostsFile $work/known_hosts
     GlobalKnownHostsFile /dev/null
     StrictHostKeyChecking yes
+    BatchMode yes
 CONFIG
     printf '#!/bin/sh\nexec ssh -F %s "$@"\n' "$work/ssh_config" >"$work/ssh"
     chmod 0755 "$work/ssh"
-    uri="qemu+ssh://root@rig-host/system?command=$work/ssh&no_tty=1"
+    uri="qemu+ssh://root@rig-host/system?command=$work/ssh"
     expect_equal 'virsh, through ssh' rig "$(virsh -c "$uri" hostname)"
 }
 
