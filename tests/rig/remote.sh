@@ -16,15 +16,17 @@ open_door() {
     cat >"$work/ssh_config" <<CONFIG
 Host rig-host
     HostName 127.0.0.1
+    HostKeyAlias rig-host
     IdentityFile $work/id
     IdentitiesOnly yes
     UserKnownHostsFile $work/known_hosts
     GlobalKnownHostsFile /dev/null
     StrictHostKeyChecking yes
+    BatchMode yes
 CONFIG
     printf '#!/bin/sh\nexec ssh -F %s "$@"\n' "$work/ssh_config" >"$work/ssh"
     chmod 0755 "$work/ssh"
-    uri="qemu+ssh://root@rig-host/system?command=$work/ssh&no_tty=1"
+    uri="qemu+ssh://root@rig-host/system?command=$work/ssh"
     expect_equal 'virsh, through ssh' rig "$(virsh -c "$uri" hostname)"
 }
 

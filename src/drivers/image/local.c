@@ -47,7 +47,7 @@ static bool in_group(int uid, int gid, gid_t wanted)
 	int count = G_N_ELEMENTS(groups);
 	struct passwd entry, *user = NULL;
 	if (wanted == (gid_t)gid || getpwuid_r((uid_t)uid, &entry, buffer, sizeof buffer, &user) != 0 || user == NULL ||
-	    getgrouplist(user->pw_name, (gid_t)gid, groups, &count) < 0)
+	    getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0)
 		return wanted == (gid_t)gid;
 	for (int i = 0; i < count; i++)
 		if (groups[i] == wanted)
