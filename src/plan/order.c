@@ -13,7 +13,7 @@ typedef struct {
 	const np_world *world;
 	const np_plan *plan;
 	GPtrArray *steps;
-	GHashTable *by_key; /* "KIND ADDRESS" → np_step */
+	GHashTable *by_address[NP_STEP_DELETE_POOL + 1]; /* for each kind: address → np_step; borrowed from steps */
 	bool reattaches;    /* a network is rebuilt under nodes that run on */
 } order;
 
@@ -31,8 +31,7 @@ static void step_free(gpointer data)
 
 static np_step *find(order *o, np_step_kind kind, const char *address)
 {
-	g_autofree char *key = g_strdup_printf("%d %s", kind, address);
-	return g_hash_table_lookup(o->by_key, key);
+	return g_hash_table_lookup(o->by_address[kind], address);
 }
 
 static np_step *add(order *o, np_step_kind kind, const char *site, const char *address, const char *label)
@@ -45,7 +44,7 @@ static np_step *add(order *o, np_step_kind kind, const char *site, const char *a
 	step->label = g_strdup(label);
 	step->needs = g_array_new(FALSE, FALSE, sizeof(unsigned));
 	g_ptr_array_add(o->steps, step);
-	g_hash_table_insert(o->by_key, g_strdup_printf("%d %s", kind, address), step);
+	g_hash_table_insert(o->by_address[kind], step->address, step);
 	return step;
 }
 
@@ -57,6 +56,13 @@ static void need(np_step *step, const np_step *other)
 		if (g_array_index(step->needs, unsigned, i) == other->id)
 			return;
 	g_array_append_val(step->needs, other->id);
+}
+
+/* One that the step does not need yet: not searched for among thousands. */
+static void need_new(np_step *step, const np_step *other)
+{
+	if (other)
+		g_array_append_val(step->needs, other->id);
 }
 
 static void need_key(order *o, np_step *step, np_step_kind kind, const char *address)
@@ -101,8 +107,8 @@ static void add_stop(order *o, const char *site, const np_seen_node *seen, bool 
 	stop->graceful = graceful;
 	for (guint i = 0; seen->inside && i < seen->inside->nodes->len; i++) {
 		const np_seen_node *child = g_ptr_array_index(seen->inside->nodes, i);
-		need_key(o, stop, NP_STEP_STOP, child->node->address);
-		need_key(o, stop, NP_STEP_DELETE, child->node->address);
+		need_new(stop, find(o, NP_STEP_STOP, child->node->address));
+		need_new(stop, find(o, NP_STEP_DELETE, child->node->address));
 	}
 	for (guint i = 0; seen->inside && i < seen->inside->networks->len; i++) {
 		const np_seen_network *network = g_ptr_array_index(seen->inside->networks, i);
@@ -136,7 +142,7 @@ static void need_inside(order *o, np_step *step, const np_seen_node *node)
 	for (guint i = 0; node->inside && i < step->id; i++) {
 		const np_step *other = g_ptr_array_index(o->steps, i);
 		if (g_str_has_prefix(other->address, prefix))
-			need(step, other);
+			need_new(step, other);
 	}
 }
 
@@ -151,9 +157,10 @@ static void down_network(order *o, const np_seen_site *site, const np_seen_netwo
 	gone->seen_network = seen;
 	for (guint i = 0; i < site->nodes->len; i++) {
 		const np_seen_node *node = g_ptr_array_index(site->nodes, i);
-		need_key(o, gone, NP_STEP_DELETE, node->node->address);
-		need_key(o, gone, NP_STEP_STOP, node->node->address);
-		bool stays = !find(o, NP_STEP_DELETE, node->node->address) && !find(o, NP_STEP_STOP, node->node->address);
+		const np_step *away = find(o, NP_STEP_DELETE, node->node->address), *stop = find(o, NP_STEP_STOP, node->node->address);
+		need_new(gone, away);
+		need_new(gone, stop);
+		bool stays = !away && !stop;
 		if (stays && np_node_uses(node->node, seen->network->base.name))
 			need_inside(o, gone, node);
 	}
@@ -503,11 +510,13 @@ GPtrArray *np_order_make(const np_lab *lab, const np_world *world, const np_plan
 {
 	order o = {.lab = lab, .world = world, .plan = plan};
 	o.steps = g_ptr_array_new_with_free_func(step_free);
-	o.by_key = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (unsigned i = 0; i < G_N_ELEMENTS(o.by_address); i++)
+		o.by_address[i] = g_hash_table_new(g_str_hash, g_str_equal);
 	if (plan->refreshes)
 		record(&o);
 	else
 		change_all(&o, plan->destroys && !plan->scope);
-	g_hash_table_unref(o.by_key);
+	for (unsigned i = 0; i < G_N_ELEMENTS(o.by_address); i++)
+		g_hash_table_unref(o.by_address[i]);
 	return o.steps;
 }

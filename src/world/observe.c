@@ -43,6 +43,7 @@ static void place(np_seen_site *site)
 		g_free(seen->network->address);
 		seen->network->address = np_address_join(site->address, leaf);
 	}
+	np_seen_site_index(site);
 }
 
 /* What a hypervisor's CPUs can be is asked where a node says more than `auto`: inside a level the answer costs seconds. */

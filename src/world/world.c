@@ -181,6 +181,7 @@ void np_seen_site_free(np_seen_site *site)
 	g_free(site->why);
 	np_host_facts_clear(&site->facts);
 	np_proof_clear(&site->proof);
+	g_clear_pointer(&site->nodes_by_name, g_hash_table_unref);
 	g_ptr_array_unref(site->nodes);
 	g_ptr_array_unref(site->networks);
 	g_hash_table_unref(site->foreign);
@@ -209,8 +210,20 @@ void np_world_free(np_world *world)
 	g_free(world);
 }
 
+void np_seen_site_index(np_seen_site *site)
+{
+	g_clear_pointer(&site->nodes_by_name, g_hash_table_unref);
+	site->nodes_by_name = g_hash_table_new(g_str_hash, g_str_equal);
+	for (guint i = 0; i < site->nodes->len; i++) {
+		np_seen_node *seen = g_ptr_array_index(site->nodes, i);
+		g_hash_table_insert(site->nodes_by_name, seen->node->base.name, seen);
+	}
+}
+
 np_seen_node *np_seen_site_node(const np_seen_site *site, const char *name)
 {
+	if (site && site->nodes_by_name && name)
+		return g_hash_table_lookup(site->nodes_by_name, name);
 	for (guint i = 0; site && i < site->nodes->len; i++) {
 		np_seen_node *seen = g_ptr_array_index(site->nodes, i);
 		if (g_strcmp0(seen->node->base.name, name) == 0)

@@ -180,6 +180,7 @@ struct np_seen_site {
 	np_proof proof;      /* the host's is not gathered when it is another machine */
 	GPtrArray *nodes;    /* of np_seen_node*, those that carry the lab's mark */
 	GPtrArray *networks; /* of np_seen_network*, likewise */
+	GHashTable *nodes_by_name; /* of what `nodes` holds; NULL: not made */
 	GHashTable *foreign; /* set of "domain NAME", "network NAME", "device BRIDGE": names that others use here */
 	GPtrArray *ranges;   /* of np_foreign_range* */
 	GHashTable *volumes; /* name → NULL: volumes in the lab's pool; empty when there is no pool */
@@ -215,6 +216,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_accel_answer, np_accel_answer_clear)
 
 /* By name in one site; NULL when missing. Borrowed. */
 np_seen_node *np_seen_site_node(const np_seen_site *site, const char *name);
+/* Makes np_seen_site_node quick; the nodes must not change afterwards. */
+void np_seen_site_index(np_seen_site *site);
 np_seen_network *np_seen_site_network(const np_seen_site *site, const char *name);
 /* By address in the whole world; NULL when missing or unknown. Borrowed. */
 np_seen_site *np_world_site(const np_world *world, const char *address);
