@@ -398,7 +398,7 @@ static void warn_of_emulation(diff *d, const GPtrArray *nodes, const char *why)
 		return;
 	const np_node *first = g_ptr_array_index(nodes, 0);
 	if (nodes->len == 1) {
-		np_plan_warning(d->plan, "node '%s' (level %u) will be emulated, about 10 times slower than with KVM: %s", first->address,
+		np_plan_warning(d->plan, "node '%s' (level %u) will be emulated, " NP_EMULATION_COST ": %s", first->address,
 		                first->level, why);
 		return;
 	}
@@ -407,7 +407,7 @@ static void warn_of_emulation(diff *d, const GPtrArray *nodes, const char *why)
 		g_string_append_printf(names, "%s%s", i ? ", " : "", ((const np_node *)g_ptr_array_index(nodes, i))->address);
 	if (nodes->len > NAMES_SHOWN)
 		g_string_append_printf(names, " and %u more", nodes->len - NAMES_SHOWN);
-	np_plan_warning(d->plan, "%u nodes (%s) will be emulated, about 10 times slower than with KVM: %s", nodes->len, names->str, why);
+	np_plan_warning(d->plan, "%u nodes (%s) will be emulated, " NP_EMULATION_COST ": %s", nodes->len, names->str, why);
 }
 
 /* Every exit of a guest passes all levels above it. The figure is this project's: KVM_RUN of a third level against a second. */
