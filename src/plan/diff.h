@@ -30,6 +30,10 @@ void np_scope_make(np_plan *plan, const np_lab *lab, const np_world *world, cons
 bool np_plan_has_in_scope(const np_plan *plan, const char *address);
 
 void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world, const np_plan_options *options);
+/* Takes the values of sensitive variables out of what the plan says. */
+void np_plan_conceal(np_plan *plan, const np_lab *lab);
+/* The same for a text made later. Takes it, and returns it or another. */
+char *np_plan_hide(const np_plan *plan, char *text);
 /* What moved outside nestplan since it was last applied, as changes of the record alone. */
 void np_diff_refresh(np_plan *plan, const np_lab *lab, const np_world *world);
 /* Deletes all of a site that is in scope: nodes inside first, then nodes, then networks. */

@@ -56,6 +56,7 @@ void np_plan_free(np_plan *plan)
 	g_ptr_array_unref(plan->warnings);
 	g_free(plan->accel_reason);
 	g_clear_pointer(&plan->scope, g_hash_table_unref);
+	g_clear_pointer(&plan->secrets, np_diags_free);
 	g_free(plan);
 }
 
@@ -298,5 +299,6 @@ np_plan *np_plan_make(const np_lab *lab, const np_world *world, const np_plan_op
 	if (!options->destroy)
 		count_unchanged(plan, lab);
 	count(plan);
+	np_plan_conceal(plan, lab);
 	return plan;
 }

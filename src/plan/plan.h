@@ -60,6 +60,7 @@ typedef struct {
 	bool nesting;        /* nodes of the host can be hypervisors with KVM, once this plan is done */
 	bool destroys;       /* nothing is created or kept up, only deleted */
 	bool refreshes;      /* only records are renewed */
+	struct np_diags *secrets; /* hides values of sensitive variables; NULL: there are none */
 	GHashTable *scope;   /* set of addresses: the part that was asked for; NULL: everything */
 	unsigned unchanged;  /* nodes and networks of the lab that are as they should be */
 } np_plan;

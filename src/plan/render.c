@@ -4,7 +4,7 @@
 
 #include "base/address.h"
 #include "base/units.h"
-#include "plan/plan.h"
+#include "plan/diff.h"
 
 #define VALUE_MAX  48
 #define WIDTH      80
@@ -100,10 +100,11 @@ static char *created_network(const np_change *change, bool with_address)
 }
 
 /* What stands behind the address. */
-static char *describe(const np_change *change, bool with_address)
+static char *describe(const np_plan *plan, const np_change *change, bool with_address)
 {
 	if (change->action == NP_ACTION_CREATE && !change->deferred)
-		return change->kind == NP_CHANGE_NODE ? created_node(change, with_address) : created_network(change, with_address);
+		return np_plan_hide(plan, change->kind == NP_CHANGE_NODE ? created_node(change, with_address)
+		                                                         : created_network(change, with_address));
 	bool impact = change->action == NP_ACTION_UPDATE && !change->start_only && !change->recorded;
 	return g_strdup_printf("# %s%s%s", change->reason ? change->reason : "", impact ? "; impact: " : "",
 	                       impact ? np_impact_names[change->impact] : "");
@@ -169,7 +170,7 @@ static char *title(const group *g)
 static void append_group(renderer *r, const group *g)
 {
 	const np_change *change = g_ptr_array_index(g->changes, 0);
-	g_autofree char *name = title(g), *text = describe(change, g->changes->len == 1);
+	g_autofree char *name = title(g), *text = describe(r->plan, change, g->changes->len == 1);
 	const char *sign = change->deferred ? "?" : np_action_signs[change->action];
 	g_string_append_printf(r->out, "  %s%3s %s%s  ", r->colour ? action_colour(change->action) : "", sign, name,
 	                       r->colour ? "\033[0m" : "");
@@ -195,11 +196,11 @@ static void append_shape(GString *key, const char *address)
 			g_string_append_c(key, '#');
 }
 
-static char *group_key(const np_change *change)
+static char *group_key(const np_plan *plan, const np_change *change)
 {
 	GString *key = g_string_new(NULL);
 	append_shape(key, change->address);
-	g_autofree char *text = describe(change, false);
+	g_autofree char *text = describe(plan, change, false);
 	g_string_append_printf(key, "|%d|%d|%s", change->action, change->deferred, text);
 	for (guint i = 0; i < change->fields->len; i++)
 		append_field(key, change, g_ptr_array_index(change->fields, i), true);
@@ -230,7 +231,7 @@ static GHashTable *gather(const renderer *r, GPtrArray *keys)
 {
 	GHashTable *alike = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, NULL);
 	for (guint i = 0; i < r->plan->changes->len; i++) {
-		char *key = group_key(g_ptr_array_index(r->plan->changes, i));
+		char *key = group_key(r->plan, g_ptr_array_index(r->plan->changes, i));
 		g_ptr_array_add(keys, key);
 		g_hash_table_insert(alike, key, GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(alike, key)) + 1));
 	}

@@ -90,6 +90,23 @@ expect 1 'cannot be saved' plan lab.yaml --out "$folder/no/such/folder/p.plan"
 out=$("$nestplan" plan - --out q.plan -c "test://$folder/world.xml" 2>&1 <lab.yaml) && complain 'a plan of standard input was saved'
 [[ $out == *'standard input'* ]] || complain "a plan of standard input: says '$out'"
 
+# A sensitive value that the plan would show.
+cat >secret.yaml <<LAB
+version: 1
+name: demo
+variables: {range: {sensitive: true, default: 10.99.7.0/24}, own: {sensitive: true, default: 10.99.7.77}, word: {sensitive: true, default: opensesame}}
+images: {t: {source: image.raw, format: raw}}
+networks: {net: {cidr: "\${var.range}"}}
+defaults: {image: t, vcpus: 1, accel: auto, memory: 64MiB}
+nodes: {one: {nics: {net: {address: "\${var.own}"}}, description: "\${var.word}"}}
+LAB
+for kind in '' --json --verbose '--out s.plan'; do
+    # shellcheck disable=SC2086 # an option and its value
+    out=$("$nestplan" plan secret.yaml $kind -c "test://$folder/world.xml" 2>&1 </dev/null; cat s.plan 2>/dev/null || true)
+    [[ $out == *"demo"* || $out == *"(sensitive)"* ]] || complain "plan $kind of sensitive values: $out"
+    [[ $out != *10.99.7.* && $out != *opensesame* ]] || complain "plan $kind shows a sensitive value: $out"
+done
+
 expect 0 'Plan: 2 to add' plan lab.yaml --target two
 expect 0 'Plan: 1 to add' plan lab.yaml --target network.other
 expect 0 'Only the targets' plan lab.yaml --target 'o*'
