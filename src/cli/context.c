@@ -139,6 +139,21 @@ static bool read_keys(GPtrArray *keys, const np_lab *lab, const char *entry, GEr
 	return true;
 }
 
+/* A lab that somebody else wrote gets no file of this machine by a link. */
+static bool check_links(const np_lab *lab, const np_node *node, GError **error)
+{
+	for (guint i = 0; i < node->inject.files->len; i++) {
+		const np_file *file = g_ptr_array_index(node->inject.files, i);
+		g_autofree char *target = file->source ? np_lab_link_target(lab, file->source) : NULL;
+		if (!target)
+			continue;
+		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "Node '%s': the file '%s' is a link that leaves the folder of the lab file, to "
+		            "'%s'. Copy the file into the folder, or write the absolute path.", node->address, file->source, target);
+		return false;
+	}
+	return true;
+}
+
 static bool resolve_site(np_lab *lab, np_site *site, GError **error)
 {
 	g_auto(np_share) share = {0};
@@ -148,6 +163,8 @@ static bool resolve_site(np_lab *lab, np_site *site, GError **error)
 	}
 	for (guint i = 0; i < site->nodes->len; i++) {
 		np_node *node = g_ptr_array_index(site->nodes, i);
+		if (!check_links(lab, node, error))
+			return false;
 		g_free(node->inject_id);
 		node->inject_id = drivers.disk->inject_id(lab, node, error);
 		if (!node->inject_id || !resolve_site(lab, &node->site, error))

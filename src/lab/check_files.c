@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files that a lab names: are they there, and what they are said to be. */
 #include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +24,23 @@ static const char *file_fault(const char *path, struct stat *ret)
 	if (!S_ISREG(ret->st_mode))
 		return "it is no regular file";
 	return access(path, R_OK) != 0 ? g_strerror(errno) : NULL;
+}
+
+static bool is_below(const char *path, const char *folder)
+{
+	size_t length = strlen(folder);
+	return strncmp(path, folder, length) == 0 && (path[length] == '/' || (length > 0 && folder[length - 1] == '/'));
+}
+
+char *np_lab_link_target(const np_lab *lab, const char *path)
+{
+	if (lab->folder == NULL || !is_below(path, lab->folder))
+		return NULL;
+	char *folder = realpath(lab->folder, NULL), *target = realpath(path, NULL);
+	char *out = folder != NULL && target != NULL && !is_below(target, folder) ? g_strdup(target) : NULL;
+	free(folder);
+	free(target);
+	return out;
 }
 
 static void image_check(np_checker *c, const np_image *image, GHashTable *sizes)
@@ -83,6 +102,10 @@ static void source_check(np_checker *c, const np_node *node, const np_file *file
 		               fault);
 		return;
 	}
+	g_autofree char *target = np_lab_link_target(c->lab, file->source);
+	if (target != NULL)
+		np_check_error(c, NP_CODE_PATH_OUTSIDE, pos, "copy the file into the lab's folder, or write the absolute path",
+		               "the file '%s' is a link that leaves the folder of the lab file, to '%s'", file->source, target);
 	if (!file->expand || info.st_size > TEMPLATE_MAX || !g_file_get_contents(file->source, &text, &length, NULL))
 		return;
 	expanded = np_lab_expand(c->lab, node, text, &error);

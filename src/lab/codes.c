@@ -191,7 +191,8 @@ const np_code_info np_codes[] = {
         {NP_CODE_SOURCE_MISSING, "file not there", "A file that `source` names cannot be read."},
         {NP_CODE_PATH_OUTSIDE, "path leaves the lab's folder",
          "A relative path must stay in the folder of the lab file, so that a lab can be shared. Write an "
-         "absolute path if the file is meant."},
+         "absolute path if the file is meant. A file to be written into a guest may not be a link that leads out, "
+         "either."},
         {NP_CODE_KEY_FILE, "key file not there", "A file of public keys cannot be read."},
         {NP_CODE_TEMPLATE_TEXT, "template does not expand",
          "A file with `template: true` has a `${…}` that is not known."},

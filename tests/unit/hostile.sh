@@ -114,4 +114,10 @@ printf 'version: 1\n---\nversion: 1\n' >"$folder/documents"
 check documents 'several documents'
 printf 'version: 1\nname: a\nimages: {a: {source: ../../etc/passwd}}\n' >"$folder/outside"
 check outside 'leaves the folder'
+printf '%snodes: {a: {inject: {files: [{path: /x, source: link}]}}}\n' "$head" >"$folder/links"
+ln -s /etc/hostname "$folder/link"
+printf 'disk' >"$folder/t"
+check links 'is a link that leaves the folder'
+out=$("$nestplan" plan "$folder/links" --connect test:///default 2>&1) && complain 'plan takes a link that leaves the folder'
+[[ $out == *'is a link that leaves the folder'* ]] || complain "plan of a link says: $out"
 finish
