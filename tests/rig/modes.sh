@@ -70,7 +70,9 @@ supported() {
     given maximum maximum kvm true
     given model host-model kvm true
     given custom custom kvm true
-    given emulated maximum qemu false
+    # The emulator's own CPU keeps svm: src/drivers/libvirt/domain_xml.c.
+    expect_equal 'emulated: type' qemu "$(virsh dumpxml "$lab.emulated" | xpath /domain/@type)"
+    expect_equal 'emulated: CPU mode' maximum "$(virsh dumpxml "$lab.emulated" | xpath /domain/cpu/@mode)"
 }
 
 # refused WHAT TEXT...: by the plan.
