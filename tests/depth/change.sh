@@ -21,9 +21,8 @@ nodes:
   hv:
     image: hypervisor
     memory: 2560MiB
-    memory_max: 4GiB
-    vcpus: 1
-    vcpus_max: 2
+    memory_max: 3GiB
+    vcpus: 1 # of an emulated hypervisor: docs/hacking.md
     accel: auto
     description: the first
     disks: {root: 8GiB}
@@ -35,7 +34,7 @@ nodes:
       guest:
         image: tiny
         memory: 192MiB
-        memory_max: 512MiB
+        memory_max: 256MiB
         vcpus: 1
         vcpus_max: 2
         disks: {root: 1GiB}
@@ -85,7 +84,7 @@ nothing_false() {
 
 change_live() {
     stage 'all live: memory, vCPUs, a NIC, a disk, a bigger root, in both levels'
-    edit_lab 's/memory: 2560MiB/memory: 3GiB/; s/memory: 192MiB/memory: 256MiB/; s/vcpus: 1$/vcpus: 2/; s/the first/the second/
+    edit_lab 's/memory: 2560MiB/memory: 3GiB/; s/memory: 192MiB/memory: 256MiB/; /memory_max: 256/,/vcpus:/s/vcpus: 1$/vcpus: 2/; s/the first/the second/
         s/disks: {root: 8GiB}/disks: {root: 9GiB, data: 1GiB}/; s/disks: {root: 1GiB}/disks: {root: 1536MiB, data: 64MiB}/
         s/nics: \[mgmt\]/nics: [mgmt, extra]/; s/nics: \[int\]/nics: [int, second]/'
     np 2 plan --detailed-exitcode --json
@@ -105,7 +104,6 @@ change_live() {
 expect_changed_live() {
     expect_equal 'boot id of the L1' "$hv_boot" "$(boot_id hv)"
     expect_equal 'boot id of the L2' "$guest_boot" "$(boot_id hv/guest)"
-    expect_equal 'vCPUs in the L1' 2 "$(cpus_of hv)"
     expect_equal 'vCPUs in the L2' 2 "$(cpus_of hv/guest)"
     expect_at_least 'memory of the L1, MiB' 2700 "$(memory_of hv)"
     expect_at_least 'memory of the L2, MiB' 200 "$(memory_of hv/guest)"
@@ -148,7 +146,7 @@ drift() {
 
 restart() {
     stage 'an L1 that has to go down'
-    edit_lab 's/memory_max: 4GiB/memory_max: 5GiB/; s/memory: 3GiB/memory: 4608MiB/; /^    vcpus: 2$/s/2/1/'
+    edit_lab 's/memory_max: 3GiB/memory_max: 4GiB/; s/memory: 3GiB/memory: 3584MiB/'
     np 2 plan --detailed-exitcode --json
     expect_equal 'takes down' 'hv hv/guest' "$(json '[.changes[].takes_down[]] | join(" ")')"
     np 0 apply --auto-approve
