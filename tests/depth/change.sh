@@ -50,7 +50,7 @@ boot_id() { in_node "$1" 'cat /proc/sys/kernel/random/boot_id'; }
 memory_of() { in_node "$1" "awk '/^MemTotal/ {print int(\$2 / 1024)}' /proc/meminfo"; }
 cpus_of() { in_node "$1" 'grep -c ^processor /proc/cpuinfo'; }
 root_of() { in_node "$1" 'df -Pm / | tail -n 1' | awk '{print $2}'; }
-in_hv() { in_node hv "$1"; }
+in_hv() { timeout 600 "$nestplan" ssh "$lab_file" hv -- "$1" </dev/null; }
 
 expect_no_changes() {
     np 0 plan --detailed-exitcode
