@@ -16,7 +16,7 @@ kernel_modules=(
 )
 programs=(
     usr/sbin/dropbear usr/bin/dropbearkey usr/lib/dropbear/dropbearconvert
-    sbin/sfdisk sbin/resize2fs # a root disk that grows while the guest runs
+    sbin/sfdisk usr/bin/partx sbin/resize2fs # a root disk that grows while the guest runs
 )
 
 # recipe_populate PACKAGES ROOT: picks from the extracted packages.
