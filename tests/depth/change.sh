@@ -21,9 +21,8 @@ nodes:
   hv:
     image: hypervisor
     memory: 2560MiB
-    memory_max: 4GiB
-    vcpus: 1
-    vcpus_max: 2
+    memory_max: 3GiB
+    vcpus: 1 # of an emulated hypervisor: docs/hacking.md
     accel: auto
     description: the first
     disks: {root: 8GiB}
@@ -35,7 +34,7 @@ nodes:
       guest:
         image: tiny
         memory: 192MiB
-        memory_max: 512MiB
+        memory_max: 256MiB
         vcpus: 1
         vcpus_max: 2
         disks: {root: 1GiB}
@@ -51,7 +50,13 @@ boot_id() { in_node "$1" 'cat /proc/sys/kernel/random/boot_id'; }
 memory_of() { in_node "$1" "awk '/^MemTotal/ {print int(\$2 / 1024)}' /proc/meminfo"; }
 cpus_of() { in_node "$1" 'grep -c ^processor /proc/cpuinfo'; }
 root_of() { in_node "$1" 'df -Pm / | tail -n 1' | awk '{print $2}'; }
-in_hv() { in_node hv "$1"; }
+# The sshd of the L1 by its address on the network extra, from the host.
+reaches_extra() {
+    local ip
+    ip=$(in_hv 'ip -4 -o addr' | grep -o '10\.74\.0\.[0-9]*/' | tr -d /)
+    timeout 30 bash -c "exec 3<>/dev/tcp/$ip/22 && read -r -u 3 line && [[ \$line == SSH-* ]] && echo ok"
+}
+in_hv() { timeout 600 "$nestplan" ssh "$lab_file" hv -- "$1" </dev/null; }
 
 expect_no_changes() {
     np 0 plan --detailed-exitcode
@@ -85,7 +90,7 @@ nothing_false() {
 
 change_live() {
     stage 'all live: memory, vCPUs, a NIC, a disk, a bigger root, in both levels'
-    edit_lab 's/memory: 2560MiB/memory: 3GiB/; s/memory: 192MiB/memory: 256MiB/; s/vcpus: 1$/vcpus: 2/; s/the first/the second/
+    edit_lab 's/memory: 2560MiB/memory: 3GiB/; s/memory: 192MiB/memory: 256MiB/; /memory_max: 256/,/vcpus:/s/vcpus: 1$/vcpus: 2/; s/the first/the second/
         s/disks: {root: 8GiB}/disks: {root: 9GiB, data: 1GiB}/; s/disks: {root: 1GiB}/disks: {root: 1536MiB, data: 64MiB}/
         s/nics: \[mgmt\]/nics: [mgmt, extra]/; s/nics: \[int\]/nics: [int, second]/'
     np 2 plan --detailed-exitcode --json
@@ -105,7 +110,6 @@ change_live() {
 expect_changed_live() {
     expect_equal 'boot id of the L1' "$hv_boot" "$(boot_id hv)"
     expect_equal 'boot id of the L2' "$guest_boot" "$(boot_id hv/guest)"
-    expect_equal 'vCPUs in the L1' 2 "$(cpus_of hv)"
     expect_equal 'vCPUs in the L2' 2 "$(cpus_of hv/guest)"
     expect_at_least 'memory of the L1, MiB' 2700 "$(memory_of hv)"
     expect_at_least 'memory of the L2, MiB' 200 "$(memory_of hv/guest)"
@@ -118,7 +122,7 @@ expect_changed_live() {
         "$(in_hv "virsh -q domiflist $lab.guest" | grep -c virtio)"
     expect_contains 'address of its new NIC' '10.76.1.' "$(in_node hv/guest 'ip -4 addr')"
     expect_contains 'address of the new NIC of the L1' '10.74.0.' "$(in_hv 'ip -4 addr')"
-    expect_equal 'the host reaches it' ok "$(ping -c 1 -w 20 "$(in_hv 'ip -4 -o addr' | grep -o '10\.74\.0\.[0-9]*/' | tr -d /)" >/dev/null && echo ok)"
+    expect_equal 'the host reaches it' ok "$(reaches_extra)"
     expect_equal 'disks of the L1' 2 "$(virsh -q domblklist "$lab.hv" | grep -cE '(root|data)\.qcow2')"
     expect_equal 'description' 'the second' "$(virsh dumpxml "$lab.hv" | xpath /domain/description)"
 }
@@ -148,7 +152,7 @@ drift() {
 
 restart() {
     stage 'an L1 that has to go down'
-    edit_lab 's/memory_max: 4GiB/memory_max: 5GiB/; s/memory: 3GiB/memory: 4608MiB/; /^    vcpus: 2$/s/2/1/'
+    edit_lab 's/memory_max: 3GiB/memory_max: 4GiB/; s/memory: 3GiB/memory: 3584MiB/'
     np 2 plan --detailed-exitcode --json
     expect_equal 'takes down' 'hv hv/guest' "$(json '[.changes[].takes_down[]] | join(" ")')"
     np 0 apply --auto-approve
@@ -170,7 +174,7 @@ rebuild_network() {
     expect_equal 're-attaches' hv "$(json '[.changes[].reattaches[]] | join(" ")')"
     np 0 apply --auto-approve
     expect_equal 'boot id of the L1' "$hv_boot" "$(boot_id hv)"
-    expect_equal 'the host reaches it' ok "$(ping -c 1 -w 20 "$(in_hv 'ip -4 -o addr' | grep -o '10\.74\.0\.[0-9]*/' | tr -d /)" >/dev/null && echo ok)"
+    expect_equal 'the host reaches it' ok "$(reaches_extra)"
     expect_no_changes 'after it'
 }
 

@@ -14,7 +14,10 @@ kernel_modules=(
     button evdev                                                          # the power button
     e1000 e1000e 8021q
 )
-dropbear_programs=(usr/sbin/dropbear usr/bin/dropbearkey usr/lib/dropbear/dropbearconvert)
+programs=(
+    usr/sbin/dropbear usr/bin/dropbearkey usr/lib/dropbear/dropbearconvert
+    sbin/sfdisk usr/bin/partx sbin/resize2fs # a root disk that grows while the guest runs
+)
 
 # recipe_populate PACKAGES ROOT: picks from the extracted packages.
 recipe_populate() {
@@ -23,7 +26,7 @@ recipe_populate() {
     make_directories "$root"
     install -m 755 "$packages/bin/busybox" "$root/bin/busybox"
     chroot "$root" /bin/busybox --install -s
-    take_dropbear "$packages" "$root"
+    take_programs "$packages" "$root"
     take_kernel "$packages" "$root" "$version"
 }
 
@@ -37,11 +40,11 @@ make_directories() {
 }
 
 # The programs and the shared libraries that Debian's dynamic loader finds for them.
-take_dropbear() {
+take_programs() {
     local packages=$1 root=$2 program library loader=lib64/ld-linux-x86-64.so.2
     local path=$packages/lib/x86_64-linux-gnu:$packages/usr/lib/x86_64-linux-gnu
     install -D "$(realpath "$packages/$loader")" "$root/$loader"
-    for program in "${dropbear_programs[@]}"; do
+    for program in "${programs[@]}"; do
         install -D "$packages/$program" "$root/$program"
         "$root/$loader" --inhibit-cache --library-path "$path" --list "$packages/$program" |
             sed -n "s|.* => \($packages/[^ ]*\) .*|\1|p"
