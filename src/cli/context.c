@@ -199,8 +199,6 @@ bool np_context_connect(np_context *context, const np_options *options, GError *
 
 bool np_context_observe(np_context *context, GError **error)
 {
-	if (!np_session_open_guests(context->session, false, error))
-		return false;
 	np_observe_options how = {.inside = true, .sysroot = "", .cancel = NULL};
 	g_clear_pointer(&context->world, np_world_free);
 	context->world = np_observe(context->session, context->lab, &how, error);

@@ -40,8 +40,9 @@ typedef struct {
 
 typedef struct {
 	char *name;
-	guint64 capacity, allocation;
-	char *backing; /* path as libvirt says, NULL: none */
+	guint64 capacity, allocation; /* bytes */
+	char *format;                 /* as libvirt found it, "raw" when it found none; NULL: it cannot say */
+	char *backing;                /* path as libvirt says, NULL: none */
 } np_volume_info;
 void np_volume_info_free(np_volume_info *info);
 

@@ -129,6 +129,18 @@ static void observe_inside(np_seen_node *seen, const walk *context)
 	observe_children(seen->inside, context);
 }
 
+/* A lab without a running hypervisor is not logged in to, and its guests' keys, which take longer to derive than the rest of a
+ * look at them, are not needed. */
+static bool is_entered(const np_seen_site *site)
+{
+	for (guint i = 0; i < site->nodes->len; i++) {
+		const np_seen_node *seen = g_ptr_array_index(site->nodes, i);
+		if (seen->hypervisor && seen->power == NP_POWER_RUNNING)
+			return true;
+	}
+	return false;
+}
+
 static bool observe_kernel(const np_drivers *drivers, const np_observe_options *options, np_world *world, GError **error)
 {
 	if (!world->root->facts.local || !drivers->kernel)
@@ -149,6 +161,8 @@ np_world *np_observe(np_session *session, const np_lab *lab, const np_observe_op
 		return NULL;
 	np_accel_decide(&world->root->facts, world->has_kernel ? &world->kernel : NULL, &world->accel);
 	if (options->inside) {
+		if (is_entered(world->root) && !np_session_open_guests(session, false, error))
+			return NULL;
 		walk context = {session, lab->name, options->cancel};
 		observe_children(world->root, &context);
 	}

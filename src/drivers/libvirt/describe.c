@@ -113,10 +113,10 @@ virNetworkPtr np_network_find(np_conn *conn, const char *lab, const char *name, 
 	return g_steal_pointer(&network);
 }
 
-GPtrArray *np_domain_list(np_conn *conn, GError **error)
+GPtrArray *np_domain_list(np_conn *conn, unsigned flags, GError **error)
 {
 	virDomainPtr *list = NULL;
-	int count = virConnectListAllDomains(conn->vir, &list, 0);
+	int count = virConnectListAllDomains(conn->vir, &list, flags);
 	if (count < 0) {
 		np_virt_error(error, NP_ERROR_FAILED, "The domains at %s cannot be listed", conn->uri);
 		return NULL;

@@ -21,5 +21,6 @@ virNetworkPtr np_network_find(np_conn *conn, const char *lab, const char *name, 
 /* As np_domain_find, but a missing domain is NP_ERROR_NOT_FOUND. */
 virDomainPtr np_domain_need(np_conn *conn, const char *lab, const char *name, GError **error);
 
-GPtrArray *np_domain_list(np_conn *conn, GError **error);  /* of virDomainPtr */
+/* flags: of virConnectListAllDomains, 0: all. Of virDomainPtr. */
+GPtrArray *np_domain_list(np_conn *conn, unsigned flags, GError **error);
 GPtrArray *np_network_list(np_conn *conn, GError **error); /* of virNetworkPtr; empty when the driver has no networks */

@@ -75,7 +75,7 @@ static bool find_named(np_conn *conn, const char *const *names, GPtrArray *found
 
 static bool find_foreign(np_conn *conn, GPtrArray *founds, GError **error)
 {
-	g_autoptr(GPtrArray) all = np_domain_list(conn, error);
+	g_autoptr(GPtrArray) all = np_domain_list(conn, 0, error);
 	for (guint i = 0; all && i < all->len; i++) {
 		virDomainPtr domain = g_ptr_array_index(all, i);
 		virDomainRef(domain);

@@ -17,7 +17,7 @@ static void add_marked(GHashTable *labs, xmlDoc *doc)
 
 static bool add_domains(np_conn *conn, GHashTable *labs, GError **error)
 {
-	g_autoptr(GPtrArray) domains = np_domain_list(conn, error);
+	g_autoptr(GPtrArray) domains = np_domain_list(conn, 0, error);
 	for (guint i = 0; domains && i < domains->len; i++) {
 		g_autoptr(xmlDoc) doc = np_domain_describe(g_ptr_array_index(domains, i), NULL);
 		add_marked(labs, doc);

@@ -18,7 +18,7 @@
 
 static GPtrArray *volumes(np_conn *conn, const char *pool, GError **error)
 {
-	return np_volumes_read(conn, pool, true, NULL, error);
+	return np_volumes_read(conn, pool, NULL, error);
 }
 
 const np_hypervisor_ops np_libvirt = {

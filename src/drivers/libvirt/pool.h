@@ -6,7 +6,7 @@ bool np_pool_ensure(np_conn *conn, const char *name, const char *folder, GError 
 bool np_pool_delete(np_conn *conn, const char *name, GError **error);
 /* Of np_volume_info*, without incomplete ones; backing is filled on demand: it costs a question each. *exists may be
  * NULL. */
-GPtrArray *np_volumes_read(np_conn *conn, const char *pool, bool backing, bool *exists, GError **error);
+GPtrArray *np_volumes_read(np_conn *conn, const char *pool, bool *exists, GError **error);
 
 /* nestplan's own pool, active; NULL without an error when there is none, or when its folder is missing. */
 virStoragePoolPtr np_pool_find(np_conn *conn, const char *name, GError **error);

@@ -57,7 +57,7 @@ static bool reattach_domain(np_conn *conn, virDomainPtr domain, const char *netw
 
 static bool reattach_all(np_conn *conn, const char *lab, const char *network, const char *bridge, GError **error)
 {
-	g_autoptr(GPtrArray) domains = np_domain_list(conn, error);
+	g_autoptr(GPtrArray) domains = np_domain_list(conn, 0, error);
 	if (!domains)
 		return false;
 	for (guint i = 0; i < domains->len; i++) {

@@ -47,7 +47,7 @@ static xmlDoc *describe_live(updater *u, GError **error)
 static GHashTable *read_sizes(updater *u, GError **error)
 {
 	g_autofree char *pool = np_pool_name(u->spec->lab);
-	g_autoptr(GPtrArray) volumes = np_volumes_read(u->conn, pool, false, NULL, error);
+	g_autoptr(GPtrArray) volumes = np_volumes_read(u->conn, pool, NULL, error);
 	if (!volumes)
 		return NULL;
 	GHashTable *sizes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "drivers/libvirt/names.h"
+#include "drivers/libvirt/parallel.h"
 #include "drivers/libvirt/pool.h"
 #include "drivers/libvirt/xml.h"
 
@@ -13,6 +14,7 @@ void np_volume_info_free(np_volume_info *info)
 	if (!info)
 		return;
 	g_free(info->name);
+	g_free(info->format);
 	g_free(info->backing);
 	g_free(info);
 }
@@ -158,12 +160,23 @@ bool np_volume_grow(np_conn *conn, const char *pool_name, const char *name, guin
 	return false;
 }
 
-static char *read_backing(virStorageVolPtr volume)
+/* NULL when it is gone meanwhile. One question a volume: its description has all. */
+static np_volume_info *read_info(virStorageVolPtr volume)
 {
+	const char *name = virStorageVolGetName(volume);
 	char *text = virStorageVolGetXMLDesc(volume, 0);
-	g_autoptr(xmlDoc) doc = text ? np_xml_parse(text, virStorageVolGetName(volume), NULL) : NULL;
+	g_autoptr(xmlDoc) doc = text ? np_xml_parse(text, name, NULL) : NULL;
 	free(text);
-	return doc ? np_xml_get(xmlDocGetRootElement(doc), "backingStore/path") : NULL;
+	if (!doc)
+		return NULL;
+	xmlNode *root = xmlDocGetRootElement(doc);
+	np_volume_info *info = g_new0(np_volume_info, 1);
+	info->name = g_strdup(name);
+	info->capacity = np_xml_get_uint(root, "capacity");
+	info->allocation = np_xml_get_uint(root, "allocation");
+	info->format = np_xml_get(root, "target/format/@type");
+	info->backing = np_xml_get(root, "backingStore/path");
+	return info;
 }
 
 /* Names that are not to be listed: of markers, and of what they mark. */
@@ -181,38 +194,35 @@ static GHashTable *hidden_names(GPtrArray *handles)
 	return names;
 }
 
-static GPtrArray *read_infos(GPtrArray *handles, bool backing)
+typedef struct {
+	GPtrArray *handles;
+	GHashTable *hidden;
+	np_volume_info **infos;
+} reading;
+
+static bool read_one(guint i, gpointer data)
 {
-	GPtrArray *infos = g_ptr_array_new_with_free_func((GDestroyNotify)np_volume_info_free);
+	reading *r = data;
+	virStorageVolPtr volume = g_ptr_array_index(r->handles, i);
+	if (!g_hash_table_contains(r->hidden, virStorageVolGetName(volume)))
+		r->infos[i] = read_info(volume);
+	return true;
+}
+
+static GPtrArray *read_infos(GPtrArray *handles)
+{
 	g_autoptr(GHashTable) hidden = hidden_names(handles);
-	for (guint i = 0; i < handles->len; i++) {
-		virStorageVolPtr volume = g_ptr_array_index(handles, i);
-		virStorageVolInfo sizes;
-		/* One that is gone meanwhile is left out. */
-		if (g_hash_table_contains(hidden, virStorageVolGetName(volume)) ||
-		    virStorageVolGetInfo(volume, &sizes) < 0)
-			continue;
-		np_volume_info *info = g_new0(np_volume_info, 1);
-		info->name = g_strdup(virStorageVolGetName(volume));
-		info->capacity = sizes.capacity;
-		info->allocation = sizes.allocation;
-		info->backing = backing ? read_backing(volume) : NULL;
-		g_ptr_array_add(infos, info);
-	}
+	g_autofree np_volume_info **found = g_new0(np_volume_info *, handles->len);
+	reading r = {handles, hidden, found};
+	np_parallel(handles->len, read_one, &r);
+	GPtrArray *infos = g_ptr_array_new_with_free_func((GDestroyNotify)np_volume_info_free);
+	for (guint i = 0; i < handles->len; i++)
+		if (found[i])
+			g_ptr_array_add(infos, found[i]);
 	return infos;
 }
 
-char *np_volume_format(np_conn *conn, const char *pool_name, const char *name)
-{
-	g_autoptr(virStoragePool) pool = np_pool_find(conn, pool_name, NULL);
-	g_autoptr(virStorageVol) volume = pool ? virStorageVolLookupByName(pool, name) : NULL;
-	char *text = volume ? virStorageVolGetXMLDesc(volume, 0) : NULL;
-	g_autoptr(xmlDoc) doc = text ? np_xml_parse(text, name, NULL) : NULL;
-	free(text);
-	return doc ? np_xml_get(xmlDocGetRootElement(doc), "target/format/@type") : NULL;
-}
-
-GPtrArray *np_volumes_read(np_conn *conn, const char *name, bool backing, bool *exists, GError **error)
+GPtrArray *np_volumes_read(np_conn *conn, const char *name, bool *exists, GError **error)
 {
 	GError *local = NULL;
 	g_autoptr(virStoragePool) pool = np_pool_find(conn, name, &local);
@@ -225,5 +235,5 @@ GPtrArray *np_volumes_read(np_conn *conn, const char *name, bool backing, bool *
 	if (!pool)
 		return g_ptr_array_new_with_free_func((GDestroyNotify)np_volume_info_free);
 	g_autoptr(GPtrArray) handles = list_volumes(conn, pool, error);
-	return handles ? read_infos(handles, backing) : NULL;
+	return handles ? read_infos(handles) : NULL;
 }

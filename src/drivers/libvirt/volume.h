@@ -8,9 +8,6 @@ bool np_volume_create(np_conn *conn, const char *pool, const char *name, const c
 bool np_volume_grow(np_conn *conn, const char *pool, const char *name, guint64 capacity, GError **error);
 bool np_volume_delete(np_conn *conn, const char *pool, const char *name, GError **error);
 
-/* Format that libvirt found in a volume ("raw" when it found none); NULL when it cannot say. Caller frees. */
-char *np_volume_format(np_conn *conn, const char *pool, const char *name);
-
 /* The parts of an upload. The caller holds the pool's lock. */
 virStorageVolPtr np_volume_make(np_conn *conn, virStoragePoolPtr pool, const char *name, const char *format,
                                 guint64 capacity, GError **error);

@@ -65,11 +65,55 @@ xmlDoc *np_xml_parse(const char *text, const char *what, GError **error)
 	return doc;
 }
 
+/* A context has all functions of XPath registered, and a path is compiled before it is looked up: to do that once and not for
+ * each look is most of what a host with many domains costs here. One for each thread. */
+typedef struct {
+	xmlXPathContext *context;
+	GHashTable *paths; /* text → xmlXPathCompExpr* */
+} evaluator;
+
+static void evaluator_free(gpointer data)
+{
+	evaluator *e = data;
+	g_hash_table_destroy(e->paths);
+	xmlXPathFreeContext(e->context);
+	g_free(e);
+}
+
+static GPrivate evaluators = G_PRIVATE_INIT(evaluator_free);
+
+static evaluator *evaluator_of_thread(void)
+{
+	evaluator *e = g_private_get(&evaluators);
+	if (e)
+		return e;
+	e = g_new0(evaluator, 1);
+	e->context = xmlXPathNewContext(NULL);
+	e->paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)xmlXPathFreeCompExpr);
+	xmlXPathRegisterNs(e->context, BAD_CAST "np", BAD_CAST NP_MARK_URI);
+	g_private_set(&evaluators, e);
+	return e;
+}
+
+/* Paths are written in the code, but for a few that hold a name. */
+#define PATHS_KEPT 256
+
 static xmlXPathObject *evaluate(xmlNode *node, const char *path)
 {
-	g_autoptr(xmlXPathContext) context = xmlXPathNewContext(node->doc);
-	xmlXPathRegisterNs(context, BAD_CAST "np", BAD_CAST NP_MARK_URI);
-	return xmlXPathNodeEval(node, BAD_CAST path, context);
+	evaluator *e = evaluator_of_thread();
+	xmlXPathCompExpr *compiled = g_hash_table_lookup(e->paths, path);
+	if (!compiled) {
+		if (g_hash_table_size(e->paths) >= PATHS_KEPT)
+			g_hash_table_remove_all(e->paths);
+		compiled = xmlXPathCtxtCompile(e->context, BAD_CAST path);
+		g_hash_table_insert(e->paths, g_strdup(path), compiled);
+	}
+	e->context->doc = node->doc;
+	e->context->node = node;
+	xmlXPathObject *result = xmlXPathCompiledEval(compiled, e->context);
+	e->context->doc = NULL;
+	e->context->node = NULL;
+	return result;
 }
 
 GPtrArray *np_xml_find(xmlNode *node, const char *path)
