@@ -12,17 +12,18 @@
 typedef struct {
 	const GPtrArray *rows;
 	GHashTable *index; /* NULL: few */
+	guint next;        /* of few: where the next one is likely to be, for tables have much the same order */
 } table;
 
 static table table_make(const GPtrArray *rows)
 {
-	table t = {rows, NULL};
+	table t = {rows, NULL, 0};
 	if (!rows || rows->len <= FEW_ROWS)
 		return t;
 	t.index = g_hash_table_new(g_str_hash, g_str_equal);
 	for (guint i = 0; i < rows->len; i++) {
 		np_record *row = g_ptr_array_index(rows, i);
-		g_hash_table_insert(t.index, row->name, row);
+		g_hash_table_insert(t.index, (gpointer)row->name, row);
 	}
 	return t;
 }
@@ -34,6 +35,24 @@ static const char *table_get(const table *t, const char *name, bool *found)
 	const np_record *row = g_hash_table_lookup(t->index, name);
 	*found = row != NULL;
 	return row ? row->value : NULL;
+}
+
+/* As table_get, of names one after the other. */
+static const char *table_follow(table *t, const char *name, bool *found)
+{
+	if (t->index || !t->rows)
+		return table_get(t, name, found);
+	for (guint i = 0; i < t->rows->len; i++) {
+		guint at = (t->next + i) % t->rows->len;
+		const np_record *row = g_ptr_array_index(t->rows, at);
+		if (strcmp(row->name, name) != 0)
+			continue;
+		t->next = at + 1;
+		*found = true;
+		return row->value;
+	}
+	*found = false;
+	return NULL;
 }
 
 /* Impact of one field. */
@@ -78,8 +97,8 @@ static void differ(compared *c, const char *name, const char *want, const char *
 static void compare_wanted(compared *c, const np_record *row)
 {
 	bool stored, live;
-	const char *is_stored = table_get(&c->stored, row->name, &stored);
-	const char *is_live = table_get(&c->live, row->name, &live);
+	const char *is_stored = table_follow(&c->stored, row->name, &stored);
+	const char *is_live = table_follow(&c->live, row->name, &live);
 	bool item = np_row_is_item(row->name) && !np_row_is_part(row->name);
 	bool off = stored ? !same(row->value, is_stored) : item;
 	bool off_live = live ? !same(row->value, is_live) : item && c->live.rows;
@@ -90,14 +109,14 @@ static void compare_wanted(compared *c, const np_record *row)
 }
 
 /* Things that are there and should not be. */
-static void compare_extra(compared *c, const table *have, const table *before)
+static void compare_extra(compared *c, const table *have, table *before)
 {
 	for (guint i = 0; have->rows && i < have->rows->len; i++) {
 		const np_record *row = g_ptr_array_index(have->rows, i);
 		bool wanted, known = false;
-		(void)table_get(&c->want, row->name, &wanted);
+		(void)table_follow(&c->want, row->name, &wanted);
 		if (before)
-			(void)table_get(before, row->name, &known);
+			(void)table_follow(before, row->name, &known);
 		if (!wanted && !known && np_row_is_item(row->name) && !np_row_is_part(row->name))
 			differ(c, row->name, NULL, row->value, before ? "live" : NULL);
 	}

@@ -35,7 +35,7 @@ static void refresh_node(np_plan *plan, const np_lab *lab, const char *site, con
 	const np_node *want = np_lab_node(lab, address);
 	np_change *change = np_change_add(plan, NP_CHANGE_NODE, site, address, NP_ACTION_UPDATE);
 	change->seen = seen;
-	change->record = np_rows_stored_node(seen, want ? want : seen->node);
+	change->record = np_rows_stored_node(seen, want);
 	g_autoptr(GPtrArray) live = np_rows_live_node(seen);
 	np_diff_record(change, seen->applied, change->record, live);
 	finish(plan, change);

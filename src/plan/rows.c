@@ -6,18 +6,23 @@
 #include "base/units.h"
 #include "plan/diff.h"
 
+#define ROWS_USUAL 24
+
 static GPtrArray *rows_new(void)
 {
-	return g_ptr_array_new_with_free_func((GDestroyNotify)np_record_free);
+	return g_ptr_array_new_full(ROWS_USUAL, (GDestroyNotify)np_record_free);
+}
+
+static void add(GPtrArray *rows, const char *name, const char *value)
+{
+	g_ptr_array_add(rows, np_record_new(name, value));
 }
 
 /* Takes the value. */
-static void add(GPtrArray *rows, const char *name, char *value)
+static void add_text(GPtrArray *rows, const char *name, char *value)
 {
-	np_record *row = g_new0(np_record, 1);
-	row->name = g_strdup(name);
-	row->value = value;
-	g_ptr_array_add(rows, row);
+	add(rows, name, value);
+	g_free(value);
 }
 
 bool np_row_is_item(const char *name)
@@ -61,7 +66,7 @@ static void add_scalars(GPtrArray *rows, const np_kind *kind, gconstpointer obje
 		                                         field->offset == G_STRUCT_OFFSET(np_node, image));
 		if ((field->flags & NP_FIELD_COMPARED) && scalar && !decided &&
 		    (all || (((const np_object *)object)->set >> i & 1)))
-			add(rows, field->name, is_default_mtu(kind, field, object) ? g_strdup("default") : np_field_format(field, object));
+			add_text(rows, field->name, is_default_mtu(kind, field, object) ? g_strdup("default") : np_field_format(field, object));
 	}
 }
 
@@ -81,21 +86,49 @@ np_cpu_mode np_cpu_mode_effective(const np_node *node, bool kvm)
 	return kvm ? NP_CPU_HOST_PASSTHROUGH : NP_CPU_MAXIMUM; /* the emulator's counterpart */
 }
 
-/* "custom EPYC svm=require": features that the lab names; vmx and svm are ours to set on every node, so they count only when named. */
-static char *cpu_text(np_cpu_mode mode, const np_cpu *cpu, const np_cpu *named)
+/* Features that count: vmx and svm are ours to set on every node, so they count only when somebody names them. */
+static bool counts(const np_node *want, const char *const *recorded, const np_feature *feature)
 {
-	GString *text = g_string_new(np_cpu_mode_names[mode]);
-	if (mode == NP_CPU_CUSTOM && cpu->model)
-		g_string_append_printf(text, " %s", cpu->model);
-	if (!cpu->features || !cpu->features->len || !named->features || !named->features->len)
-		return g_string_free(text, FALSE);
+	return (want && want->cpu.features && np_map_find(want->cpu.features, feature->base.name)) ||
+	       (recorded && g_strv_contains(recorded, feature->base.name));
+}
+
+/* One that the lab file named when it was last applied, and names no longer, is a difference as well, unless it is what the node
+ * is given anyway. NULL: none; caller frees. */
+static char **recorded_features(const np_seen_node *have, bool is_site)
+{
+	const char *record = have->applied ? g_hash_table_lookup(have->applied, "cpu") : NULL;
+	if (!record || !strchr(record, '='))
+		return NULL;
+	g_auto(GStrv) words = g_strsplit(record, " ", -1);
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	for (char **word = words; *word; word++) {
+		g_autofree char *name = g_strndup(*word, strcspn(*word, "="));
+		const np_feature *feature = strchr(*word, '=') ? np_map_find(have->node->cpu.features, name) : NULL;
+		bool nests = strcmp(name, "svm") == 0 || strcmp(name, "vmx") == 0;
+		if (feature && !(nests && feature->policy == (is_site ? NP_POLICY_REQUIRE : NP_POLICY_DISABLE)))
+			g_ptr_array_add(names, g_steal_pointer(&name));
+	}
+	g_ptr_array_add(names, NULL);
+	return (char **)g_ptr_array_steal(names, NULL);
+}
+
+/* "custom EPYC svm=require" */
+static char *cpu_text(np_cpu_mode mode, const np_cpu *cpu, const np_node *want, const char *const *recorded)
+{
+	const char *model = mode == NP_CPU_CUSTOM ? cpu->model : NULL;
+	if (!cpu->features || cpu->features->len == 0)
+		return g_strjoin(" ", np_cpu_mode_names[mode], model, NULL);
 	g_autoptr(GPtrArray) features = g_ptr_array_new();
 	for (guint i = 0; i < cpu->features->len; i++) {
 		np_feature *feature = g_ptr_array_index(cpu->features, i);
-		if (np_map_find(named->features, feature->base.name))
+		if (counts(want, recorded, feature))
 			g_ptr_array_add(features, feature);
 	}
 	g_ptr_array_sort(features, compare_features);
+	GString *text = g_string_new(np_cpu_mode_names[mode]);
+	if (model)
+		g_string_append_printf(text, " %s", model);
 	for (guint i = 0; i < features->len; i++) {
 		const np_feature *feature = g_ptr_array_index(features, i);
 		g_string_append_printf(text, " %s=%s", feature->base.name, np_policy_names[feature->policy]);
@@ -107,11 +140,11 @@ static void add_disks(GPtrArray *rows, const np_node *node)
 {
 	for (guint i = 0; node->disks && i < node->disks->len; i++) {
 		const np_disk *disk = g_ptr_array_index(node->disks, i);
-		g_autofree char *name = g_strdup_printf("disks.%s", disk->base.name);
-		add(rows, name, disk->size ? np_size_format(disk->size) : g_strdup(NP_ROW_ANY));
+		g_autofree char *name = g_strconcat("disks.", disk->base.name, NULL);
+		add_text(rows, name, disk->size ? np_size_format(disk->size) : g_strdup(NP_ROW_ANY));
 		g_autofree char *bus = g_strconcat(name, ".bus", NULL), *cache = g_strconcat(name, ".cache", NULL);
-		add(rows, bus, g_strdup(np_bus_names[disk->bus]));
-		add(rows, cache, g_strdup(np_cache_names[disk->cache]));
+		add(rows, bus, np_bus_names[disk->bus]);
+		add(rows, cache, np_cache_names[disk->cache]);
 	}
 }
 
@@ -119,30 +152,30 @@ static void add_nics(GPtrArray *rows, const np_node *node)
 {
 	for (guint i = 0; node->nics && i < node->nics->len; i++) {
 		const np_nic *nic = g_ptr_array_index(node->nics, i);
-		g_autofree char *name = g_strdup_printf("nics.%s", nic->base.name);
+		g_autofree char *name = g_strconcat("nics.", nic->base.name, NULL);
 		g_autofree char *ip = nic->address ? np_ip_format(nic->address) : g_strdup("no address");
-		add(rows, name, g_strdup_printf("%s %s %s", nic->network ? nic->network : "no network", nic->mac, ip));
+		add_text(rows, name, g_strjoin(" ", nic->network ? nic->network : "no network", nic->mac ? nic->mac : "no MAC", ip, NULL));
 	}
 }
 
 static void add_identity(GPtrArray *rows, const char *image, const char *inject, const char *share, bool site)
 {
 	if (image)
-		add(rows, "image", g_strdup(image));
+		add(rows, "image", image);
 	if (inject)
-		add(rows, "inject", g_strdup(inject));
+		add(rows, "inject", inject);
 	if (share)
-		add(rows, "images", g_strdup(share));
-	add(rows, "hypervisor", g_strdup(site ? "yes" : "no"));
+		add(rows, "images", share);
+	add(rows, "hypervisor", site ? "yes" : "no");
 }
 
 GPtrArray *np_rows_wanted_node(const np_node *want, bool kvm, const char *image)
 {
 	GPtrArray *rows = rows_new();
 	add_scalars(rows, &np_node_kind, want, true);
-	add(rows, "accel", g_strdup(np_accel_names[kvm ? NP_ACCEL_KVM : NP_ACCEL_EMULATE]));
-	add(rows, "cpu", cpu_text(np_cpu_mode_effective(want, kvm), &want->cpu, &want->cpu));
-	add(rows, "protect", g_strdup(want->protect ? "true" : "false"));
+	add(rows, "accel", np_accel_names[kvm ? NP_ACCEL_KVM : NP_ACCEL_EMULATE]);
+	add_text(rows, "cpu", cpu_text(np_cpu_mode_effective(want, kvm), &want->cpu, want, NULL));
+	add(rows, "protect", want->protect ? "true" : "false");
 	add_identity(rows, image, want->inject_id, want->site.nodes->len ? want->site.share : NULL, np_node_is_site(want));
 	add_disks(rows, want);
 	add_nics(rows, want);
@@ -153,15 +186,16 @@ GPtrArray *np_rows_stored_node(const np_seen_node *have, const np_node *want)
 {
 	GPtrArray *rows = rows_new();
 	const np_node *node = have->node;
+	g_auto(GStrv) recorded = recorded_features(have, want ? np_node_is_site(want) : have->hypervisor);
 	add_scalars(rows, &np_node_kind, node, false);
-	add(rows, "accel", g_strdup(np_accel_names[node->accel]));
-	add(rows, "cpu", cpu_text((np_cpu_mode)node->cpu.mode, &node->cpu, &want->cpu));
+	add(rows, "accel", np_accel_names[node->accel]);
+	add_text(rows, "cpu", cpu_text((np_cpu_mode)node->cpu.mode, &node->cpu, want, (const char *const *)recorded));
 	/* Kept only in the mark, so that it still holds when the lab file no longer has the node. */
 	const char *protect = have->applied ? g_hash_table_lookup(have->applied, "protect") : NULL;
 	if (protect)
-		add(rows, "protect", g_strdup(protect));
+		add(rows, "protect", protect);
 	/* A hypervisor whose share was taken away differs from one that never had one. */
-	const char *share = have->share ? have->share : want->site.nodes->len ? "none" : NULL;
+	const char *share = have->share ? have->share : want && want->site.nodes->len ? "none" : NULL;
 	add_identity(rows, have->image_id, have->inject_id, share, have->hypervisor);
 	add_disks(rows, node);
 	add_nics(rows, node);
@@ -175,7 +209,7 @@ GPtrArray *np_rows_live_node(const np_seen_node *have)
 		return NULL;
 	GPtrArray *rows = rows_new();
 	add_scalars(rows, &np_node_kind, have->live, false);
-	add(rows, "accel", g_strdup(np_accel_names[have->live->accel]));
+	add(rows, "accel", np_accel_names[have->live->accel]);
 	add_disks(rows, have->live);
 	add_nics(rows, have->live);
 	return rows;
@@ -211,7 +245,7 @@ static void add_host(GPtrArray *rows, const np_network *network, const np_node *
 {
 	g_autofree char *ip = np_ip_format(nic->address);
 	g_autofree char *name = g_strconcat("hosts.", ip, NULL);
-	add(rows, name, np_host_text(node->base.name, network->dhcp ? nic->mac : NULL));
+	add_text(rows, name, np_host_text(node->base.name, network->dhcp ? nic->mac : NULL));
 }
 
 /* The site that a network is declared in. */
@@ -242,7 +276,7 @@ GPtrArray *np_network_record(const np_network *network)
 {
 	GPtrArray *rows = rows_new();
 	add_scalars(rows, &np_network_kind, network, true);
-	add(rows, "autostart", g_strdup("true"));
+	add(rows, "autostart", "true");
 	keep_seen(rows, network);
 	return rows;
 }
@@ -259,7 +293,7 @@ GPtrArray *np_rows_seen_network(const np_network *network, bool autostart)
 {
 	GPtrArray *rows = rows_new();
 	add_scalars(rows, &np_network_kind, network, false);
-	add(rows, "autostart", g_strdup(autostart ? "true" : "false"));
+	add(rows, "autostart", autostart ? "true" : "false");
 	keep_seen(rows, network);
 	return rows;
 }
@@ -269,7 +303,7 @@ static void add_seen_hosts(GPtrArray *rows, GHashTable *hosts)
 	g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(hosts), (GCompareFunc)(void (*)(void))strcmp);
 	for (GList *key = keys; key; key = key->next) {
 		g_autofree char *name = g_strconcat("hosts.", (char *)key->data, NULL);
-		add(rows, name, g_strdup(g_hash_table_lookup(hosts, key->data)));
+		add(rows, name, g_hash_table_lookup(hosts, key->data));
 	}
 }
 

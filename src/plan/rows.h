@@ -9,7 +9,7 @@
 
 /* All return np_record*, in the order in which they are shown; caller unrefs. kvm: the accelerator, decided. image: id, may be NULL. */
 GPtrArray *np_rows_wanted_node(const np_node *want, bool kvm, const char *image);
-/* want: whose names of CPU features count. */
+/* want: whose names of CPU features count, beside those of the record; NULL: the lab no longer has the node. */
 GPtrArray *np_rows_stored_node(const np_seen_node *have, const np_node *want);
 /* NULL when it does not run. */
 GPtrArray *np_rows_live_node(const np_seen_node *have);

@@ -81,20 +81,19 @@ void np_kernel_facts_init(np_kernel_facts *facts)
 	facts->routes = g_ptr_array_new_with_free_func(route_free);
 }
 
+/* One piece of memory: a plan of many nodes makes millions of them. */
 np_record *np_record_new(const char *name, const char *value)
 {
-	np_record *record = g_new0(np_record, 1);
-	record->name = g_strdup(name);
-	record->value = g_strdup(value);
+	gsize name_size = strlen(name) + 1, value_size = value ? strlen(value) + 1 : 0;
+	np_record *record = g_malloc(sizeof(*record) + name_size + value_size);
+	char *text = (char *)(record + 1);
+	record->name = memcpy(text, name, name_size);
+	record->value = value ? memcpy(text + name_size, value, value_size) : NULL;
 	return record;
 }
 
 void np_record_free(np_record *record)
 {
-	if (!record)
-		return;
-	g_free(record->name);
-	g_free(record->value);
 	g_free(record);
 }
 

@@ -132,7 +132,7 @@ typedef struct np_seen_site np_seen_site;
 
 /* One field and its value as text: "memory", "2GiB". */
 typedef struct {
-	char *name, *value;
+	const char *name, *value; /* in the same piece of memory */
 } np_record;
 np_record *np_record_new(const char *name, const char *value);
 void np_record_free(np_record *record);

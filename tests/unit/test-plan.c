@@ -170,6 +170,7 @@ static void as_defined(np_node *copy, np_node *node, bool kvm)
 	copy->cpu.mode = node->cpu.mode != NP_CPU_AUTO ? node->cpu.mode : kvm ? NP_CPU_HOST_PASSTHROUGH : NP_CPU_MAXIMUM;
 	g_free(copy->cpu.model);
 	copy->cpu.model = g_strdup(node->cpu.model);
+	swap(&copy->cpu.features, &node->cpu.features);
 	swap(&copy->disks, &node->disks);
 	swap(&copy->nics, &node->nics);
 }
