@@ -129,7 +129,7 @@ main() {
     repeat=(--repeat until-pass:2)
     run_tests release 1 e2e
     run_tests release 1 depth
-    run_tests release 1 rig
+    run_tests release 2 rig
     repeat=()
     run_tests release 1 bench
     report

@@ -151,10 +151,15 @@ place_script() {
 
 # ── a run ──
 
+skip() {
+    say "SKIPPED: $*"
+    exit 77
+}
+
 prepare() {
     local tool
-    for tool in qemu-system-x86_64 qemu-img setpriv mke2fs ssh ssh-keygen; do
-        command -v "$tool" >/dev/null || die "$tool is not installed (contrib/deps.sh --test)"
+    for tool in qemu-system-x86_64 qemu-img mmdebstrap setpriv cc mke2fs ssh ssh-keygen; do
+        command -v "$tool" >/dev/null || skip "$tool is not installed (contrib/deps.sh --test)"
     done
     [[ -x $nestplan ]] || die "there is no $nestplan (cmake --preset release && cmake --build --preset release)"
     stage 'images' build_kept
@@ -210,6 +215,8 @@ run_script() {
     tee_pid=$!
     ssh -F "$work/ssh_config" rig "$enter exec $2" >"$work/output" 2>&1 </dev/null &
     watch $! || code=$?
+    # The connection holds the pipe for a command that hangs with its machine.
+    ((code != 125)) || vm_hang_up
     wait "$tee_pid" || true
     rm "$work/output"
     case $code in

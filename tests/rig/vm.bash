@@ -42,7 +42,8 @@ CONFIG
 slow_clock() {
     local source=$root/tests/rig/slowclock.c
     clock=$root/build/rig-image/slowclock.so
-    [[ $clock -nt $source ]] || cc -O2 -shared -fPIC -o "$clock" "$source"
+    [[ $clock -nt $source ]] && return
+    cc -O2 -shared -fPIC -o "$clock.$$" "$source" && mv "$clock.$$" "$clock" # another rig may start at the same time
 }
 
 # vm_start IMAGE RUN_DISK IMAGES_DISK. One vCPU: with two, nested guests hang (docs/hacking.md). No la57: a fifth level of
@@ -68,10 +69,15 @@ vm_cpu() {
     awk -v hz="$(getconf CLK_TCK)" '{print int(($14 + $15) / hz)}' "/proc/$vm_pid/stat" 2>/dev/null || echo 0
 }
 
+# Ends the connection that all of ours share.
+vm_hang_up() {
+    timeout 10 ssh -F "$work/ssh_config" -O exit rig >/dev/null 2>&1 || true
+}
+
 # It is this shell's child and is not waited for before: the number cannot be another's.
 vm_stop() {
     [[ $vm_pid ]] || return 0
-    ssh -F "$work/ssh_config" -O exit rig >/dev/null 2>&1 || true
+    vm_hang_up
     kill -TERM "$vm_pid" 2>/dev/null || true
     local tries
     for ((tries = 0; tries < 50; tries++)); do
