@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/units.h"
+
 /* Reads a decimal number of at most `max` without leading zeros (some parsers take those for octal). */
 static bool number_parse(const char **text, unsigned max, unsigned *ret)
 {
@@ -47,7 +49,9 @@ bool np_ip_parse(const char *text, np_ip *ret)
 
 char *np_ip_format(np_ip ip)
 {
-	return g_strdup_printf("%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
+	char texts[4][NP_UINT_TEXT];
+	return g_strjoin(".", np_uint_text(ip >> 24, texts[0]), np_uint_text(ip >> 16 & 255, texts[1]),
+	                 np_uint_text(ip >> 8 & 255, texts[2]), np_uint_text(ip & 255, texts[3]), NULL);
 }
 
 np_ip np_cidr_netmask(np_cidr cidr)

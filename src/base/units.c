@@ -32,6 +32,16 @@ static const unit duration_units[] = {
         {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}, {"d", 24 * 60 * 60 * 1000},
 };
 
+const char *np_uint_text(guint64 number, char text[NP_UINT_TEXT])
+{
+	char *begin = text + NP_UINT_TEXT - 1;
+	*begin = '\0';
+	do
+		*--begin = (char)('0' + number % 10);
+	while ((number /= 10) != 0);
+	return begin;
+}
+
 /* Reads digits; false when there is none or the number does not fit. */
 static bool digits_parse(const char **text, guint64 *ret, const char **why)
 {
@@ -94,7 +104,8 @@ char *np_size_format(guint64 bytes)
 	size_t i = bytes == 0 ? 0 : N_BINARY - 1;
 	while (bytes % size_units[i].factor != 0)
 		i--;
-	return g_strdup_printf("%" G_GUINT64_FORMAT "%s", bytes / size_units[i].factor, size_units[i].name);
+	char digits[NP_UINT_TEXT];
+	return g_strconcat(np_uint_text(bytes / size_units[i].factor, digits), size_units[i].name, NULL);
 }
 
 char *np_size_human(guint64 bytes)

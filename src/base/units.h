@@ -4,6 +4,11 @@
 #include <glib.h>
 #include <stdbool.h>
 
+/* Room for a number as decimal text, with its end. */
+#define NP_UINT_TEXT 21
+/* Writes it into `text` and returns where it begins. printf is most of what a plan of many nodes would cost. */
+const char *np_uint_text(guint64 number, char text[NP_UINT_TEXT]);
+
 /* "512MiB", "8 GiB", "1TiB", "20GB" (10^9) to bytes. A unit is required. Returns false with a reason in *why (static). */
 bool np_size_parse(const char *text, guint64 *ret_bytes, const char **why);
 /* Shortest exact spelling with a binary unit: "8GiB", "1536MiB", else "…B". Caller frees. */

@@ -126,10 +126,11 @@ static char *ip_format(np_ip ip)
 
 char *np_field_format(const np_field *field, gconstpointer object)
 {
+	char digits[NP_UINT_TEXT];
 	switch (field->type) {
 	case NP_FIELD_STRING: return g_strdup(CONST_MEMBER(char *, object, field));
 	case NP_FIELD_BOOL: return g_strdup(CONST_MEMBER(gboolean, object, field) ? "true" : "false");
-	case NP_FIELD_UINT: return g_strdup_printf("%" G_GUINT64_FORMAT, CONST_MEMBER(guint64, object, field));
+	case NP_FIELD_UINT: return g_strdup(np_uint_text(CONST_MEMBER(guint64, object, field), digits));
 	case NP_FIELD_SIZE: return np_size_format(CONST_MEMBER(guint64, object, field));
 	case NP_FIELD_DURATION: return np_duration_format(CONST_MEMBER(guint64, object, field));
 	case NP_FIELD_ENUM: return g_strdup(field->values[CONST_MEMBER(int, object, field)]);

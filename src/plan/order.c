@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/order.h"
 
+#include <string.h>
+
 #include "base/address.h"
 #include "plan/diff.h"
 
@@ -20,9 +22,6 @@ typedef struct {
 static void step_free(gpointer data)
 {
 	np_step *step = data;
-	g_free(step->address);
-	g_free(step->site);
-	g_free(step->label);
 	g_array_unref(step->needs);
 	g_clear_pointer(&step->after, g_array_unref);
 	g_clear_pointer(&step->nodes, g_ptr_array_unref);
@@ -34,17 +33,32 @@ static np_step *find(order *o, np_step_kind kind, const char *address)
 	return g_hash_table_lookup(o->by_address[kind], address);
 }
 
-static np_step *add(order *o, np_step_kind kind, const char *site, const char *address, const char *label)
+/* Copies a text to *end, which then stands behind it. */
+static const char *place(char **end, const char *text, gsize size)
 {
-	np_step *step = g_new0(np_step, 1);
+	char *begin = *end;
+	memcpy(begin, text, size);
+	*end += size;
+	return begin;
+}
+
+/* The label is "WHO: VERB". A step and its texts are one piece of memory: a plan of
+ * many nodes has hundreds of thousands. */
+static np_step *add(order *o, np_step_kind kind, const char *site, const char *address, const char *who, const char *verb)
+{
+	gsize site_size = strlen(site) + 1, address_size = strlen(address) + 1, who_size = strlen(who), verb_size = strlen(verb) + 1;
+	np_step *step = g_malloc0(sizeof(*step) + site_size + address_size + who_size + strlen(": ") + verb_size);
+	char *end = (char *)(step + 1);
 	step->kind = kind;
 	step->id = o->steps->len;
-	step->site = g_strdup(site);
-	step->address = g_strdup(address);
-	step->label = g_strdup(label);
+	step->site = place(&end, site, site_size);
+	step->address = place(&end, address, address_size);
+	step->label = place(&end, who, who_size);
+	(void)place(&end, ": ", strlen(": "));
+	(void)place(&end, verb, verb_size);
 	step->needs = g_array_new(FALSE, FALSE, sizeof(unsigned));
 	g_ptr_array_add(o->steps, step);
-	g_hash_table_insert(o->by_address[kind], step->address, step);
+	g_hash_table_insert(o->by_address[kind], (gpointer)step->address, step);
 	return step;
 }
 
@@ -101,8 +115,7 @@ static void down_site(order *o, const np_seen_site *site, fate above);
 static void add_stop(order *o, const char *site, const np_seen_node *seen, bool graceful)
 {
 	const char *address = seen->node->address;
-	g_autofree char *label = g_strdup_printf("%s: %s", address, graceful ? "shut down" : "power off");
-	np_step *stop = add(o, NP_STEP_STOP, site, address, label);
+	np_step *stop = add(o, NP_STEP_STOP, site, address, address, graceful ? "shut down" : "power off");
 	stop->seen = seen;
 	stop->graceful = graceful;
 	for (guint i = 0; seen->inside && i < seen->inside->nodes->len; i++) {
@@ -129,8 +142,7 @@ static void down_node(order *o, const np_seen_site *site, const np_seen_node *se
 		add_stop(o, site->address, seen, !inside.doomed && !crashed);
 	if (!loses || above.doomed)
 		return;
-	g_autofree char *label = g_strdup_printf("%s: delete", address);
-	np_step *gone = add(o, NP_STEP_DELETE, site->address, address, label);
+	np_step *gone = add(o, NP_STEP_DELETE, site->address, address, address, "delete");
 	gone->seen = seen;
 	need_key(o, gone, NP_STEP_STOP, address);
 }
@@ -152,8 +164,7 @@ static void down_network(order *o, const np_seen_site *site, const np_seen_netwo
 	np_change *change = change_of(o, address);
 	if (!loses_disk(change))
 		return;
-	g_autofree char *label = g_strdup_printf("%s: delete", address);
-	np_step *gone = add(o, NP_STEP_DELETE_NETWORK, site->address, address, label);
+	np_step *gone = add(o, NP_STEP_DELETE_NETWORK, site->address, address, address, "delete");
 	gone->seen_network = seen;
 	for (guint i = 0; i < site->nodes->len; i++) {
 		const np_seen_node *node = g_ptr_array_index(site->nodes, i);
@@ -198,11 +209,15 @@ static void need_site(order *o, np_step *step, const np_site *site)
 		need_networks(o, step, NP_STEP_REATTACH, node);
 }
 
+static const char *who(const np_site *site)
+{
+	return *site->address ? site->address : "host";
+}
+
 /* Memory, disk space and addresses of what goes away are free before anything new is made. */
 static void up_pool(order *o, const np_site *site)
 {
-	g_autofree char *label = g_strdup_printf("%s: storage pools", *site->address ? site->address : "host");
-	np_step *pool = add(o, NP_STEP_POOL, site->address, site->address, label);
+	np_step *pool = add(o, NP_STEP_POOL, site->address, site->address, who(site), "storage pools");
 	need_site(o, pool, site);
 	const np_seen_site *seen = np_world_site(o->world, site->address);
 	for (guint i = 0; seen && i < seen->nodes->len; i++)
@@ -226,8 +241,8 @@ static void up_network(order *o, const np_site *site, const np_network *network)
 	if (!change || change->deferred || change->action == NP_ACTION_DELETE)
 		return;
 	bool update = change->action == NP_ACTION_UPDATE;
-	g_autofree char *label = g_strdup_printf("%s: %s", network->address, !update ? "create" : change->start_only ? "start" : "update");
-	np_step *step = add(o, NP_STEP_NETWORK, site->address, network->address, label);
+	np_step *step = add(o, NP_STEP_NETWORK, site->address, network->address, network->address,
+	                    !update ? "create" : change->start_only ? "start" : "update");
 	step->network = network;
 	need_site(o, step, site);
 	need_key(o, step, NP_STEP_DELETE_NETWORK, network->address);
@@ -240,9 +255,9 @@ static void up_reattach(order *o, const np_site *site, const np_network *network
 	const np_change *change = change_of(o, network->address);
 	if (!change || change->deferred || !change->reattaches->len)
 		return;
-	g_autofree char *label = g_strdup_printf("%s: re-attach %u node%s", network->address, change->reattaches->len,
-	                                         change->reattaches->len == 1 ? "" : "s");
-	np_step *step = add(o, NP_STEP_REATTACH, site->address, network->address, label);
+	g_autofree char *verb =
+	        g_strdup_printf("re-attach %u node%s", change->reattaches->len, change->reattaches->len == 1 ? "" : "s");
+	np_step *step = add(o, NP_STEP_REATTACH, site->address, network->address, network->address, verb);
 	step->network = network;
 	need_key(o, step, NP_STEP_NETWORK, network->address);
 }
@@ -252,11 +267,10 @@ static void up_image(order *o, const np_node *node)
 	const np_image *image = node->image ? np_map_find(o->lab->images, node->image) : NULL;
 	if (!image || node->level != 1)
 		return;
-	g_autofree char *address = g_strdup_printf("image.%s", image->base.name);
+	g_autofree char *address = g_strconcat("image.", image->base.name, NULL);
 	if (find(o, NP_STEP_IMAGE, address))
 		return;
-	g_autofree char *label = g_strdup_printf("%s: store", address);
-	np_step *step = add(o, NP_STEP_IMAGE, "", address, label);
+	np_step *step = add(o, NP_STEP_IMAGE, "", address, address, "store");
 	step->image = image;
 	need_key(o, step, NP_STEP_POOL, "");
 }
@@ -265,8 +279,7 @@ static void up_share(order *o, const np_node *node)
 {
 	if (node->level != 1 || !node->site.nodes->len || find(o, NP_STEP_SHARE, node->address))
 		return;
-	g_autofree char *label = g_strdup_printf("%s: images for its nodes", node->address);
-	np_step *step = add(o, NP_STEP_SHARE, "", node->address, label);
+	np_step *step = add(o, NP_STEP_SHARE, "", node->address, node->address, "images for its nodes");
 	step->node = node;
 	need_key(o, step, NP_STEP_POOL, "");
 }
@@ -282,9 +295,8 @@ static void up_disks(order *o, const np_site *site)
 	if (!nodes->len)
 		return;
 	up_pool(o, site);
-	g_autofree char *label = g_strdup_printf("%s: write %u disk%s", *site->address ? site->address : "host", nodes->len,
-	                                         nodes->len == 1 ? "" : "s");
-	np_step *step = add(o, NP_STEP_DISKS, "", site->address, label);
+	g_autofree char *verb = g_strdup_printf("write %u disk%s", nodes->len, nodes->len == 1 ? "" : "s");
+	np_step *step = add(o, NP_STEP_DISKS, "", site->address, who(site), verb);
 	step->nodes = g_steal_pointer(&nodes);
 	for (guint i = 0; i < step->nodes->len; i++) {
 		np_node *node = g_ptr_array_index(step->nodes, i);
@@ -298,15 +310,14 @@ static void need_place(order *o, np_step *step, const np_node *node)
 	need_site(o, step, node->parent);
 	need_key(o, step, NP_STEP_POOL, node->parent->address);
 	need_networks(o, step, NP_STEP_NETWORK, node);
-	g_autofree char *image = g_strdup_printf("image.%s", node->image ? node->image : "");
+	g_autofree char *image = g_strconcat("image.", node->image ? node->image : "", NULL);
 	need_key(o, step, NP_STEP_IMAGE, image);
 	need_key(o, step, NP_STEP_SHARE, node->address);
 }
 
 static np_step *up_step(order *o, np_step_kind kind, const np_node *node, const np_change *change, const char *verb)
 {
-	g_autofree char *label = g_strdup_printf("%s: %s", node->address, verb);
-	np_step *step = add(o, kind, node->parent->address, node->address, label);
+	np_step *step = add(o, kind, node->parent->address, node->address, node->address, verb);
 	step->node = node;
 	step->kvm = change ? change->kvm : np_site_gives_kvm(o->world, node->parent->address, o->plan->nesting);
 	step->seen = change ? change->seen : NULL;
@@ -361,15 +372,14 @@ static np_step *up_restart(order *o, const np_node *node, const np_change *chang
 static void up_ready(order *o, const np_node *node, const np_step *begun)
 {
 	const char *site = node->parent->address;
-	g_autofree char *label = g_strdup_printf("%s: %s", node->address, node->ready.wait == NP_WAIT_NONE ? "started" : "wait until ready");
-	np_step *ready = add(o, NP_STEP_READY, site, node->address, label);
+	const char *verb = node->ready.wait == NP_WAIT_NONE ? "started" : "wait until ready";
+	np_step *ready = add(o, NP_STEP_READY, site, node->address, node->address, verb);
 	ready->node = node;
 	ready->fragile = node->level > 1 && !o->world->accel.kvm;
 	need(ready, begun);
 	if (!np_node_is_site(node))
 		return;
-	g_autofree char *proof = g_strdup_printf("%s: prove that KVM works inside", node->address);
-	np_step *prove = add(o, NP_STEP_SITE, site, node->address, proof);
+	np_step *prove = add(o, NP_STEP_SITE, site, node->address, node->address, "prove that KVM works inside");
 	prove->node = node;
 	need(prove, ready);
 }
@@ -440,7 +450,7 @@ static void need_all(np_step *last)
 
 static void teardown_pool(order *o)
 {
-	need_all(add(o, NP_STEP_DELETE_POOL, "", "", "host: storage and keys of the lab"));
+	need_all(add(o, NP_STEP_DELETE_POOL, "", "", "host", "storage and keys of the lab"));
 }
 
 /* First of all: guests of the host and the appliance that writes disks use KVM, which holds the module; and when it fails, nothing
@@ -450,7 +460,7 @@ static void host_on(order *o)
 	np_change *change = change_of(o, "host.nesting");
 	if (!change || !change->nesting)
 		return;
-	np_step *step = add(o, NP_STEP_NESTING, "", "host.nesting", "host: switch nesting on");
+	np_step *step = add(o, NP_STEP_NESTING, "", "host.nesting", "host", "switch nesting on");
 	step->nesting = true;
 }
 
@@ -469,15 +479,14 @@ static void host_off(order *o)
 {
 	np_change *change = change_of(o, "host.nesting");
 	if (change && !change->nesting)
-		need_all(add(o, NP_STEP_NESTING, "", "host.nesting", "host: switch nesting off again"));
+		need_all(add(o, NP_STEP_NESTING, "", "host.nesting", "host", "switch nesting off again"));
 }
 
 static void record(order *o)
 {
 	for (guint i = 0; i < o->plan->changes->len; i++) {
 		const np_change *change = g_ptr_array_index(o->plan->changes, i);
-		g_autofree char *label = g_strdup_printf("%s: record", change->address);
-		np_step *step = add(o, NP_STEP_RECORD, change->site, change->address, label);
+		np_step *step = add(o, NP_STEP_RECORD, change->site, change->address, change->address, "record");
 		step->seen = change->seen;
 		step->seen_network = change->seen_network;
 		step->record = change->record;

@@ -28,9 +28,9 @@ extern const char *const np_step_kind_names[];
 typedef struct {
 	np_step_kind kind;
 	unsigned id;          /* index in the list */
-	char *address;        /* of the node, network or image it is about; the site's for pools and disks */
-	char *site;           /* where it is executed */
-	char *label;          /* for people: "compute-1: start" */
+	const char *address;  /* of the node, network or image it is about; the site's for pools and disks */
+	const char *site;     /* where it is executed */
+	const char *label;    /* for people: "compute-1: start" */
 	GArray *needs;        /* of unsigned: steps that must be done before */
 	GArray *after;        /* of unsigned: steps that must have ended before, in whatever way; may be NULL */
 	bool graceful;        /* STOP: shut down rather than cut the power */

@@ -18,7 +18,7 @@ bool np_action_redefine(np_runner *runner, const np_step *step, GError **error)
 		return false;
 	if (step->seen) {
 		g_mutex_lock(&runner->lock);
-		g_hash_table_insert(runner->changed, step->address, (gpointer)step->seen);
+		g_hash_table_insert(runner->changed, (gpointer)step->address, (gpointer)step->seen);
 		g_mutex_unlock(&runner->lock);
 	}
 	return true;
