@@ -75,11 +75,11 @@ np_node *np_lab_node(const np_lab *lab, const char *address)
 	}
 }
 
-np_site *np_lab_site(np_lab *lab, const char *address)
+const np_site *np_lab_site(const np_lab *lab, const char *address)
 {
 	if (address[0] == '\0')
 		return &lab->site;
-	np_node *node = np_lab_node(lab, address);
+	const np_node *node = np_lab_node(lab, address);
 	return node ? &node->site : NULL;
 }
 

@@ -218,7 +218,7 @@ void np_site_index(np_site *site);
 void np_site_clear(np_site *site);
 /* The node or site at an address ("" is the host's site), NULL when there is none. Borrowed. */
 np_node *np_lab_node(const np_lab *lab, const char *address);
-np_site *np_lab_site(np_lab *lab, const char *address);
+const np_site *np_lab_site(const np_lab *lab, const char *address);
 /* Calls fn for every node, parents before children, in file order. */
 void np_lab_foreach_node(const np_site *site, void (*fn)(np_node *node, gpointer data), gpointer data);
 /* Addresses that a network's DHCP server may hand out: the top quarter of its range, above all derived addresses. FALSE

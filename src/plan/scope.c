@@ -71,6 +71,18 @@ static void walk_lab(scope *s, const np_site *site, bool inside)
 	}
 }
 
+/* Networks that the node is on now: they know its name and address, also when it leaves them. */
+static void take_left(scope *s, const np_seen_site *site, const np_node *node)
+{
+	const np_site *wanted = np_lab_site(s->lab, site->address);
+	for (guint i = 0; wanted && node->nics && i < node->nics->len; i++) {
+		const np_nic *nic = g_ptr_array_index(node->nics, i);
+		const np_network *network = nic->network ? np_site_network(wanted, nic->network) : NULL;
+		if (network)
+			take(s, network->address);
+	}
+}
+
 /* Also what the lab file no longer has. */
 static void walk_world(scope *s, const np_seen_site *site, bool inside)
 {
@@ -84,6 +96,8 @@ static void walk_world(scope *s, const np_seen_site *site, bool inside)
 		bool taken = matches(s, seen->node->address) || inside;
 		if (taken)
 			take(s, seen->node->address);
+		if (taken && s->with_needs)
+			take_left(s, site, seen->node);
 		walk_world(s, seen->inside, taken);
 	}
 }

@@ -264,7 +264,7 @@ static void fill_network(np_seen_site *seen, const np_site *site, np_network *ne
 	np_network_free(known->network);
 	known->network = network; /* taken out of the lab */
 	known->network->base.set = ~(guint64)0;
-	np_site *runs = np_lab_site(having.live, seen->address);
+	const np_site *runs = np_lab_site(having.live, seen->address);
 	known->live = np_map_find(runs->networks, network->base.name);
 	known->live_hosts = hosts_of(runs, known->live);
 	known->live->base.set = ~(guint64)0;
