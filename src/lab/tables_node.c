@@ -159,7 +159,7 @@ static const np_field node_fields[] = {
         {NP_FIELD(np_node, memory_max, "memory_max", NP_FIELD_SIZE), .min = 1024 * 1024, .flags = NP_FIELD_COMPARED,
          .impact = NP_IMPACT_RESTART,
          .doc = "How far memory can be raised while the node runs; without it no further than what it started with. "
-                "The guest sees as much, and a balloon keeps the rest from it."},
+                "The guest sees as much, and a balloon keeps the rest from it; one without a balloon driver has all of it."},
         {NP_FIELD(np_node, vcpus_max, "vcpus_max", NP_FIELD_UINT), .min = 1, .max = 4096, .flags = NP_FIELD_COMPARED,
          .impact = NP_IMPACT_RESTART,
          .doc = "How far vcpus can be raised while the node runs; without it no further than what it started with."},

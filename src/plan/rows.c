@@ -50,6 +50,13 @@ const char *np_rows_get(const GPtrArray *rows, const char *name, bool *found)
 	return NULL;
 }
 
+static void drop(GPtrArray *rows, const char *name)
+{
+	for (guint i = rows->len; i-- > 0;)
+		if (strcmp(((const np_record *)g_ptr_array_index(rows, i))->name, name) == 0)
+			g_ptr_array_remove_index(rows, i);
+}
+
 static bool is_default_mtu(const np_kind *kind, const np_field *field, gconstpointer object)
 {
 	return kind == &np_network_kind && field->offset == G_STRUCT_OFFSET(np_network, mtu) && ((const np_network *)object)->mtu == 0;
@@ -209,6 +216,9 @@ GPtrArray *np_rows_live_node(const np_seen_node *have)
 		return NULL;
 	GPtrArray *rows = rows_new();
 	add_scalars(rows, &np_node_kind, have->live, false);
+	/* Without a balloon driver it would differ for ever. */
+	if (have->unsettled)
+		drop(rows, "memory");
 	add(rows, "accel", np_accel_names[have->live->accel]);
 	add_disks(rows, have->live);
 	add_nics(rows, have->live);

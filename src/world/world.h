@@ -150,6 +150,7 @@ typedef struct {
 	bool hypervisor;  /* marked as carrying nodes */
 	char *damaged;    /* name of a disk that holds no qcow2 image although it should; NULL: none */
 	bool ready;       /* it has been seen ready since it was started */
+	bool unsettled;   /* it has had all of memory_limit since it was started: its kernel has not given back what is over `memory`, or cannot */
 	np_seen_site *inside; /* NULL unless hypervisor */
 } np_seen_node;
 

@@ -5,6 +5,7 @@
  *   @OFF ADDRESS…   nodes of it that are off      (optional)
  *   @DAMAGED ADDRESS… nodes of it whose root disk is no image (optional)
  *   @UNREADY ADDRESS… nodes of it that run and were never ready (optional)
+ *   @UNSETTLED ADDRESS… nodes of it that have all the memory they may have, and never had less
  *   @UNREACHABLE ADDRESS…   hypervisors that run and do not answer
  *   @NOKVM ADDRESS…   hypervisors whose proof failed
  *   @FOREIGN "domain NAME" …   one a line: names that somebody else has at the host, or in "domain NAME in NODE"
@@ -34,7 +35,7 @@
 #include "plan/order.h"
 
 typedef struct {
-	char *host, *have, *off, *unready, *damaged, *unreachable, *nokvm, *foreign, *capacity, *ranges, *routes, *want, *graph, *expect;
+	char *host, *have, *off, *unready, *unsettled, *damaged, *unreachable, *nokvm, *foreign, *capacity, *ranges, *routes, *want, *graph, *expect;
 	char *applied, *outside, *limit, *target, *replace, *paused, *crashed;
 	bool destroy, refresh, all, json, plan_only;
 } golden;
@@ -61,6 +62,7 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	              : g_str_equal(name, "OFF")         ? &g->off
 	              : g_str_equal(name, "DAMAGED")     ? &g->damaged
 	              : g_str_equal(name, "UNREADY")     ? &g->unready
+	              : g_str_equal(name, "UNSETTLED")   ? &g->unsettled
 	              : g_str_equal(name, "PAUSED")      ? &g->paused
 	              : g_str_equal(name, "CRASHED")     ? &g->crashed
 	              : g_str_equal(name, "UNREACHABLE") ? &g->unreachable
@@ -222,6 +224,7 @@ static void fill_node(np_seen_site *site, np_node *node, const np_world *world, 
 	              : listed(g->crashed, node->address) ? NP_POWER_CRASHED
 	                                                  : NP_POWER_RUNNING;
 	seen->ready = seen->power == NP_POWER_RUNNING && !listed(g->unready, node->address);
+	seen->unsettled = listed(g->unsettled, node->address);
 	seen->damaged = listed(g->damaged, node->address) ? g_strdup("root") : NULL;
 	fill_applied(seen, node->address, kvm);
 	if (seen->power == NP_POWER_RUNNING || seen->power == NP_POWER_PAUSED) {
@@ -649,7 +652,7 @@ static char *outcome(const golden *g)
 
 static void golden_clear(golden *g)
 {
-	char *texts[] = {g->host, g->have,   g->off,    g->unready, g->damaged, g->unreachable, g->nokvm, g->foreign,
+	char *texts[] = {g->host, g->have,   g->off,    g->unready, g->unsettled, g->damaged, g->unreachable, g->nokvm, g->foreign,
 	                 g->want, g->expect, g->applied, g->outside, g->limit,   g->target,      g->replace, g->graph,
 	                 g->capacity, g->ranges, g->routes, g->paused, g->crashed};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)

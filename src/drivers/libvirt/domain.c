@@ -103,12 +103,11 @@ static bool run(np_conn *conn, virDomainPtr domain, bool *started, GError **erro
 
 /* A guest that may have more memory than it has now starts with all of it, and gives it back while it boots. Until then it
  * looks as if somebody had changed it. */
-static void settle(np_conn *conn, virDomainPtr domain)
+static bool settle(np_conn *conn, virDomainPtr domain)
 {
 	g_autoptr(xmlDoc) doc = conn->mock ? NULL : np_domain_describe(domain, NULL);
-	guint64 kib = doc ? np_xml_get_uint(xmlDocGetRootElement(doc), "currentMemory") : 0;
-	if (kib)
-		(void)np_domain_settle(conn, domain, kib * 1024, SETTLE_US);
+	guint64 bytes = doc ? np_xml_get_uint(xmlDocGetRootElement(doc), "currentMemory") * 1024 : 0;
+	return bytes == 0 || np_domain_settle(conn, domain, bytes, SETTLE_US) == bytes;
 }
 
 bool np_domain_ready(np_conn *conn, const char *lab, const char *libvirt_name, GError **error)
@@ -116,8 +115,8 @@ bool np_domain_ready(np_conn *conn, const char *lab, const char *libvirt_name, G
 	g_autoptr(virDomain) domain = np_domain_need(conn, lab, libvirt_name, error);
 	if (!domain)
 		return false;
-	settle(conn, domain);
-	if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, "<ready/>", "npr", READY_URI, VIR_DOMAIN_AFFECT_LIVE) == 0)
+	const char *note = settle(conn, domain) ? "<ready settled='yes'/>" : "<ready/>";
+	if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, note, "npr", READY_URI, VIR_DOMAIN_AFFECT_LIVE) == 0)
 		return true;
 	np_virt_error(error, NP_ERROR_FAILED, "Domain '%s' at %s cannot be noted as ready", libvirt_name, conn->uri);
 	return false;
@@ -126,6 +125,11 @@ bool np_domain_ready(np_conn *conn, const char *lab, const char *libvirt_name, G
 bool np_domain_is_ready(xmlNode *live)
 {
 	return np_xml_has(live, "metadata/*[local-name()='ready' and namespace-uri()='" READY_URI "']");
+}
+
+bool np_domain_is_settled(xmlNode *live)
+{
+	return np_xml_has(live, "metadata/*[local-name()='ready' and namespace-uri()='" READY_URI "' and @settled='yes']");
 }
 
 bool np_domain_reset(np_conn *conn, const char *lab, const char *libvirt_name, GError **error)

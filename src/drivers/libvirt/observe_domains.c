@@ -82,6 +82,7 @@ static bool observe_live(virDomainPtr domain, const np_mark *mark, np_seen_node 
 	xmlNode *root = xmlDocGetRootElement(doc);
 	np_domain_read_live(root, mark, seen);
 	seen->ready = seen->power == NP_POWER_RUNNING && np_domain_is_ready(root);
+	seen->unsettled = seen->memory_limit && seen->live->memory >= seen->memory_limit && !np_domain_is_settled(root);
 	return true;
 }
 
