@@ -233,9 +233,10 @@ static void print_text(const np_lab *lab, const table *t, bool colour)
 		puts(g_strchomp(line));
 	}
 	g_autoptr(GPtrArray) warnings = warnings_of(t);
-	for (guint i = 0; i < warnings->len; i++)
-		printf("%s%swarning:%s %s\n", i ? "" : "\n", colour ? "\033[33m" : "", colour ? "\033[0m" : "",
-		       (char *)g_ptr_array_index(warnings, i));
+	for (guint i = 0; i < warnings->len; i++) {
+		g_autofree char *message = np_message(stdout, g_ptr_array_index(warnings, i), strlen("warning: "));
+		printf("%s%swarning:%s %s\n", i ? "" : "\n", colour ? "\033[33m" : "", colour ? "\033[0m" : "", message);
+	}
 }
 
 static int all_labs(const np_options *options, GError **error)

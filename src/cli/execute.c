@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <unistd.h>
+
 #include "cli/cli.h"
 #include "plan/order.h"
 
@@ -38,7 +40,8 @@ np_plan_options np_options_plan(const np_options *options)
 
 unsigned np_render_flags(FILE *stream, const np_options *options)
 {
-	return (np_colour(stream, options) ? NP_RENDER_COLOUR : 0) | (options->verbose ? NP_RENDER_ALL : 0);
+	return (np_colour(stream, options) ? NP_RENDER_COLOUR : 0) | (options->verbose ? NP_RENDER_ALL : 0) |
+	       (isatty(fileno(stream)) ? NP_RENDER_WRAP : 0);
 }
 
 void np_show_plan(const np_plan *plan, const np_options *options)

@@ -230,7 +230,9 @@ static void on_end(np_progress *p, const np_event *event)
 		line(p, "✓", "\033[32m", text);
 	} else {
 		p->failed++;
-		g_string_append_printf(p->failures, "error: %s: %s\n", event->step->label, event->text);
+		g_autofree char *said = g_strdup_printf("%s: %s", event->step->label, event->text);
+		g_autofree char *message = np_message(stderr, said, strlen("error: "));
+		g_string_append_printf(p->failures, "error: %s\n", message);
 		line(p, "✗", "\033[31m", text);
 	}
 }

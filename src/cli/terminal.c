@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/wrap.h"
 #include "cli/cli.h"
 
 bool np_colour(FILE *stream, const np_options *options)
@@ -19,7 +20,13 @@ void np_complain(const np_options *options, const GError *error)
 {
 	bool colour = np_colour(stderr, options);
 	fflush(stdout);
-	fprintf(stderr, "%serror:%s %s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", error->message);
+	g_autofree char *message = np_message(stderr, error->message, strlen("error: "));
+	fprintf(stderr, "%serror:%s %s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", message);
+}
+
+char *np_message(FILE *stream, const char *text, unsigned used)
+{
+	return isatty(fileno(stream)) ? np_wrap(text, used, NP_WIDTH, used) : g_strdup(text);
 }
 
 int np_exit_code(const GError *error)

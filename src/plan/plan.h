@@ -91,7 +91,7 @@ GPtrArray *np_node_record(const np_node *node, bool kvm, const char *image);
 GPtrArray *np_network_record(const np_network *network);
 
 /* Text as the terminal shows it; caller frees. ALL: nothing is folded or left out. */
-enum { NP_RENDER_COLOUR = 1 << 0, NP_RENDER_ALL = 1 << 1 };
+enum { NP_RENDER_COLOUR = 1 << 0, NP_RENDER_ALL = 1 << 1, NP_RENDER_WRAP = 1 << 2 /* messages, at 80 columns */ };
 char *np_plan_render(const np_plan *plan, unsigned flags);
 /* `{"format_version":"1.0",…}`, one line when !pretty; caller frees. */
 char *np_plan_json(const np_plan *plan, bool pretty);

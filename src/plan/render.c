@@ -4,6 +4,7 @@
 
 #include "base/address.h"
 #include "base/units.h"
+#include "base/wrap.h"
 #include "plan/diff.h"
 
 #define VALUE_MAX  48
@@ -21,7 +22,7 @@ typedef struct {
 typedef struct {
 	const np_plan *plan;
 	GString *out;
-	bool colour, all;
+	bool colour, all, wrap;
 } renderer;
 
 static const char *action_colour(np_action action)
@@ -286,9 +287,12 @@ static void append_changes(renderer *r)
 
 static void append_list(renderer *r, const GPtrArray *list, const char *word, const char *colour)
 {
-	for (guint i = 0; i < list->len; i++)
-		g_string_append_printf(r->out, "%s%s:%s %s\n", r->colour ? colour : "", word, r->colour ? "\033[0m" : "",
-		                       (char *)g_ptr_array_index(list, i));
+	for (guint i = 0; i < list->len; i++) {
+		const char *message = g_ptr_array_index(list, i);
+		unsigned used = (unsigned)strlen(word) + 2;
+		g_autofree char *wrapped = r->wrap ? np_wrap(message, used, NP_WIDTH, used) : g_strdup(message);
+		g_string_append_printf(r->out, "%s%s:%s %s\n", r->colour ? colour : "", word, r->colour ? "\033[0m" : "", wrapped);
+	}
 }
 
 static const char *nothing_to_do(const np_plan *plan)
@@ -315,7 +319,7 @@ static void append_summary(renderer *r)
 
 char *np_plan_render(const np_plan *plan, unsigned flags)
 {
-	renderer r = {plan, g_string_new(NULL), flags & NP_RENDER_COLOUR, flags & NP_RENDER_ALL};
+	renderer r = {plan, g_string_new(NULL), flags & NP_RENDER_COLOUR, flags & NP_RENDER_ALL, flags & NP_RENDER_WRAP};
 	append_list(&r, plan->problems, "error", "\033[31m");
 	append_list(&r, plan->warnings, "warning", "\033[33m");
 	if (plan->problems->len)

@@ -9,6 +9,7 @@
 #include "base/ident.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "base/wrap.h"
 
 static void assert_text(char *actual, const char *expected)
 {
@@ -308,6 +309,30 @@ static void test_process_threads(void)
 		g_thread_join(threads[i]);
 }
 
+static void test_wrap(void)
+{
+	static const struct {
+		const char *text;
+		unsigned used, width, indent;
+		const char *wrapped;
+	} cases[] = {
+		{"", 0, 10, 2, ""},
+		{"one two three", 0, 80, 2, "one two three"},
+		{"one two three", 0, 7, 2, "one two\n  three"},
+		{"one two three", 5, 12, 4, "one two\n    three"},
+		{"one two three", 6, 12, 4, "one\n    two\n    three"},
+		{"a-word-that-is-too-long b", 0, 10, 1, "a-word-that-is-too-long\n b"},
+		{"one\ntwo three", 0, 5, 2, "one\ntwo\n  three"},
+		{"größer “größer”", 0, 15, 2, "größer “größer”"}, /* characters, not bytes */
+		{"größer “größer”", 0, 14, 2, "größer\n  “größer”"},
+		{"end  ", 0, 4, 2, "end  "},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *wrapped = np_wrap(cases[i].text, cases[i].used, cases[i].width, cases[i].indent);
+		g_assert_cmpstr(wrapped, ==, cases[i].wrapped);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -321,6 +346,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/base/nearest", test_nearest);
 	g_test_add_func("/base/diags", test_diags);
 	g_test_add_func("/base/error", test_error);
+	g_test_add_func("/base/wrap", test_wrap);
 	g_test_add_func("/base/process/run", test_process_run);
 	g_test_add_func("/base/process/stop", test_process_stop);
 	g_test_add_func("/base/process/threads", test_process_threads);
