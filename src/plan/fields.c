@@ -79,6 +79,8 @@ static np_moved moved(const compared *c, const char *name, const char *want, con
 	if (!c->applied || g_str_has_prefix(name, "hosts."))
 		return NP_MOVED_UNKNOWN;
 	const char *applied = g_hash_table_lookup(c->applied, name);
+	if (!applied && np_row_is_limit(name)) /* the lab file did not give one */
+		return NP_MOVED_LAB;
 	unsigned lab = !same(want, applied) && !same(applied, want) ? NP_MOVED_LAB : 0;
 	unsigned world = !same(applied, have) ? NP_MOVED_WORLD : 0;
 	return (np_moved)(lab | world);
@@ -237,7 +239,7 @@ static void note_damage(compared *c)
 
 void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_node *have, bool kvm, const char *image_id)
 {
-	g_autoptr(GPtrArray) wanted = np_rows_wanted_node(want, kvm, image_id);
+	g_autoptr(GPtrArray) wanted = np_rows_wanted_node(want, have->applied, kvm, image_id);
 	g_autoptr(GPtrArray) stored = np_rows_stored_node(have, want);
 	g_autoptr(GPtrArray) live = np_rows_live_node(have);
 	compared c = {change,        table_make(wanted), table_make(stored), table_make(live),

@@ -30,6 +30,11 @@ bool np_row_is_item(const char *name)
 	return g_str_has_prefix(name, "disks.") || g_str_has_prefix(name, "nics.") || g_str_has_prefix(name, "hosts.");
 }
 
+bool np_row_is_limit(const char *name)
+{
+	return strcmp(name, "memory_max") == 0 || strcmp(name, "vcpus_max") == 0;
+}
+
 bool np_row_is_part(const char *name)
 {
 	return g_str_has_prefix(name, "disks.") && strchr(name + strlen("disks."), '.');
@@ -68,9 +73,11 @@ static void add_scalars(GPtrArray *rows, const np_kind *kind, gconstpointer obje
 	for (unsigned i = 0; i < kind->n_fields; i++) {
 		const np_field *field = &kind->fields[i];
 		bool scalar = field->type < NP_FIELD_STRINGS;
-		/* Both are decided elsewhere: the accelerator, and the image by its content. */
+		/* Decided elsewhere: the accelerator, the image by its content, and what is there without being asked for. */
 		bool decided = kind == &np_node_kind && (field->offset == G_STRUCT_OFFSET(np_node, accel) ||
-		                                         field->offset == G_STRUCT_OFFSET(np_node, image));
+		                                         field->offset == G_STRUCT_OFFSET(np_node, image) ||
+		                                         field->offset == G_STRUCT_OFFSET(np_node, memory_max) ||
+		                                         field->offset == G_STRUCT_OFFSET(np_node, vcpus_max));
 		if ((field->flags & NP_FIELD_COMPARED) && scalar && !decided &&
 		    (all || (((const np_object *)object)->set >> i & 1)))
 			add_text(rows, field->name, is_default_mtu(kind, field, object) ? g_strdup("default") : np_field_format(field, object));
@@ -165,6 +172,28 @@ static void add_nics(GPtrArray *rows, const np_node *node)
 	}
 }
 
+/* Every machine has a most that it can have; it counts when the lab file gives one, or gave one when it was last applied. */
+typedef struct {
+	bool memory, vcpus;
+} limits;
+
+static limits limits_that_count(const np_node *want, GHashTable *applied)
+{
+	return (limits){
+		(want && want->memory_max) || (applied && g_hash_table_lookup(applied, "memory_max")),
+		(want && want->vcpus_max) || (applied && g_hash_table_lookup(applied, "vcpus_max")),
+	};
+}
+
+static void add_limits(GPtrArray *rows, const np_node *node, limits counts)
+{
+	char digits[NP_UINT_TEXT];
+	if (counts.memory)
+		add_text(rows, "memory_max", np_size_format(MAX(node->memory, node->memory_max)));
+	if (counts.vcpus)
+		add(rows, "vcpus_max", np_uint_text(MAX(node->vcpus, node->vcpus_max), digits));
+}
+
 static void add_identity(GPtrArray *rows, const char *image, const char *inject, const char *share, bool site)
 {
 	if (image)
@@ -176,10 +205,11 @@ static void add_identity(GPtrArray *rows, const char *image, const char *inject,
 	add(rows, "hypervisor", site ? "yes" : "no");
 }
 
-GPtrArray *np_rows_wanted_node(const np_node *want, bool kvm, const char *image)
+GPtrArray *np_rows_wanted_node(const np_node *want, GHashTable *applied, bool kvm, const char *image)
 {
 	GPtrArray *rows = rows_new();
 	add_scalars(rows, &np_node_kind, want, true);
+	add_limits(rows, want, limits_that_count(want, applied));
 	add(rows, "accel", np_accel_names[kvm ? NP_ACCEL_KVM : NP_ACCEL_EMULATE]);
 	add_text(rows, "cpu", cpu_text(np_cpu_mode_effective(want, kvm), &want->cpu, want, NULL));
 	add(rows, "protect", want->protect ? "true" : "false");
@@ -195,6 +225,7 @@ GPtrArray *np_rows_stored_node(const np_seen_node *have, const np_node *want)
 	const np_node *node = have->node;
 	g_auto(GStrv) recorded = recorded_features(have, want ? np_node_is_site(want) : have->hypervisor);
 	add_scalars(rows, &np_node_kind, node, false);
+	add_limits(rows, node, limits_that_count(want, have->applied));
 	add(rows, "accel", np_accel_names[node->accel]);
 	add_text(rows, "cpu", cpu_text((np_cpu_mode)node->cpu.mode, &node->cpu, want, (const char *const *)recorded));
 	/* Kept only in the mark, so that it still holds when the lab file no longer has the node. */
@@ -227,7 +258,7 @@ GPtrArray *np_rows_live_node(const np_seen_node *have)
 
 GPtrArray *np_node_record(const np_node *node, bool kvm, const char *image)
 {
-	return np_rows_wanted_node(node, kvm, image);
+	return np_rows_wanted_node(node, NULL, kvm, image);
 }
 
 /* ── networks ── */

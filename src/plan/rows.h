@@ -8,7 +8,8 @@
 #define NP_ROW_ANY "the image's size"
 
 /* All return np_record*, in the order in which they are shown; caller unrefs. kvm: the accelerator, decided. image: id, may be NULL. */
-GPtrArray *np_rows_wanted_node(const np_node *want, bool kvm, const char *image);
+/* applied: the record of it, which may name what the lab file no longer does; may be NULL. */
+GPtrArray *np_rows_wanted_node(const np_node *want, GHashTable *applied, bool kvm, const char *image);
 /* want: whose names of CPU features count, beside those of the record; NULL: the lab no longer has the node. */
 GPtrArray *np_rows_stored_node(const np_seen_node *have, const np_node *want);
 /* NULL when it does not run. */
@@ -22,6 +23,8 @@ GPtrArray *np_rows_seen_network(const np_network *network, bool autostart);
 
 /* "disks.data", "nics.mgmt", "hosts.10.0.0.2": things that can be there or not, rather than fields with a value. */
 bool np_row_is_item(const char *name);
+/* "memory_max": recorded only when the lab file gives it. */
+bool np_row_is_limit(const char *name);
 /* "disks.data.bus": a field of such a thing. */
 bool np_row_is_part(const char *name);
 /* Value of a row, NULL when there is none; *found (may be NULL) tells a row without value from no row. Borrowed. */

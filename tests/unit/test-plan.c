@@ -166,6 +166,8 @@ static void as_defined(np_node *copy, np_node *node, bool kvm)
 	copy->level = node->level;
 	copy->memory = node->memory;
 	copy->vcpus = node->vcpus;
+	copy->memory_max = node->memory_max;
+	copy->vcpus_max = node->vcpus_max;
 	np_object_mark(&np_node_kind, &copy->base, "memory");
 	np_object_mark(&np_node_kind, &copy->base, "vcpus");
 	copy->accel = kvm ? NP_ACCEL_KVM : NP_ACCEL_EMULATE;

@@ -106,6 +106,8 @@ static void read_size(xmlNode *root, np_node *node)
 {
 	node->memory = memory_of(root, np_xml_has(root, "currentMemory") ? "currentMemory" : "memory");
 	node->vcpus = np_xml_get_uint(root, np_xml_has(root, "vcpu/@current") ? "vcpu/@current" : "vcpu");
+	node->memory_max = memory_of(root, "memory");
+	node->vcpus_max = np_xml_get_uint(root, "vcpu");
 	np_object_mark(&np_node_kind, &node->base, "memory");
 	np_object_mark(&np_node_kind, &node->base, "vcpus");
 }

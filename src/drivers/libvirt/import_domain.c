@@ -47,17 +47,20 @@ static void read_description(reader *r)
 static void read_size(reader *r)
 {
 	static const guint64 unit = 1024; /* libvirt writes KiB, whatever was given */
-	r->node->memory = np_xml_get_uint(r->root, "memory") * unit;
-	r->node->vcpus = np_xml_get_uint(r->root, "vcpu");
+	guint64 most = np_xml_get_uint(r->root, "memory") * unit, current = np_xml_get_uint(r->root, "currentMemory") * unit;
+	guint64 slots = np_xml_get_uint(r->root, "vcpu"), online = np_xml_get_uint(r->root, "vcpu/@current");
+	r->node->memory = current ? current : most;
+	r->node->vcpus = online ? online : slots;
 	mark(r, "memory");
 	mark(r, "vcpus");
-	guint64 current = np_xml_get_uint(r->root, "currentMemory") * unit,
-	        online = np_xml_get_uint(r->root, "vcpu/@current");
-	if (current && current != r->node->memory)
-		remark(r, r->node, "not expressed: the balloon's %" G_GUINT64_FORMAT " KiB, less than its memory",
-		       current / unit);
-	if (online && online != r->node->vcpus)
-		remark(r, r->node, "not expressed: only %" G_GUINT64_FORMAT " of its vCPUs are in use", online);
+	if (most > r->node->memory) {
+		r->node->memory_max = most;
+		mark(r, "memory_max");
+	}
+	if (slots > r->node->vcpus) {
+		r->node->vcpus_max = slots;
+		mark(r, "vcpus_max");
+	}
 	if (np_xml_has(r->root, "vcpu/@cpuset"))
 		remark(r, r->node, "not expressed: <vcpu cpuset>");
 }
