@@ -4,7 +4,7 @@
 # false differences, drift, saved plans, targets; and an L1 that has to go down, with its L2 before it and after it.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.bash
-. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.bash"
+. "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
 write_lab() {
     cat >"$lab_file" <<LAB
