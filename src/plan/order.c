@@ -30,7 +30,9 @@ static void step_free(gpointer data)
 
 static np_step *find(order *o, np_step_kind kind, const char *address)
 {
-	return g_hash_table_lookup(o->by_address[kind], address);
+	/* Most kinds have no step at all in most plans, and an address takes longer to hash than that to see. */
+	GHashTable *steps = o->by_address[kind];
+	return g_hash_table_size(steps) ? g_hash_table_lookup(steps, address) : NULL;
 }
 
 /* Copies a text to *end, which then stands behind it. */
@@ -310,8 +312,9 @@ static void need_place(order *o, np_step *step, const np_node *node)
 	need_site(o, step, node->parent);
 	need_key(o, step, NP_STEP_POOL, node->parent->address);
 	need_networks(o, step, NP_STEP_NETWORK, node);
-	g_autofree char *image = g_strconcat("image.", node->image ? node->image : "", NULL);
-	need_key(o, step, NP_STEP_IMAGE, image);
+	g_autofree char *image = node->image && g_hash_table_size(o->by_address[NP_STEP_IMAGE]) ? g_strconcat("image.", node->image, NULL) : NULL;
+	if (image)
+		need_key(o, step, NP_STEP_IMAGE, image);
 	need_key(o, step, NP_STEP_SHARE, node->address);
 }
 
@@ -392,7 +395,7 @@ static void up_node(order *o, const np_node *node)
 	if (change && change->deferred)
 		return;
 	np_step *stop = find(o, NP_STEP_STOP, node->address);
-	const np_seen_node *seen = np_world_node(o->world, node->address);
+	const np_seen_node *seen = change ? change->seen : np_world_node(o->world, node->address);
 	bool runs = seen && seen->power == NP_POWER_RUNNING;
 	bool asked = np_plan_has_in_scope(o->plan, node->address);
 	bool waited_for = runs && ((change && change->start_only) || (asked && seen->inside && !seen->inside->reachable));
