@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preloaded into QEMU (LD_PRELOAD): its monotonic clock, which drives all timers of the guest, runs SLOWCLOCK times slower.
+/* Preloaded into QEMU (LD_PRELOAD): its monotonic clock, which drives all timers of the guest, runs SLOWCLOCK times slower: as the
+ * environment says, or else, in QEMU only, as the macro of that name says. libvirtd hands LD_PRELOAD on to QEMU, and nothing else.
  *
  * Why: emulated, a tick of a nested guest's timer costs its hypervisors more time than there is between two ticks, so the guest
  * hardly gets on. With a slower clock there are fewer ticks for the same work. The guest's TSC goes on as before: kernels
  * calibrate it and find a processor with that many times its frequency. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SECOND 1000000000LL
 #define EPOCH  1000000000LL /* seconds: what is later is a time of day and no time since boot */
+
+#ifndef SLOWCLOCK
+#define SLOWCLOCK 1
+#endif
 
 static int64_t begin, factor = 1;
 static int (*real_clock_gettime)(clockid_t, struct timespec *);
@@ -45,6 +52,8 @@ __attribute__((constructor)) static void start(void)
 	begin = to_ns(&now);
 	if (text && atoi(text) > 0)
 		factor = atoi(text);
+	else if (strncmp(program_invocation_short_name, "qemu-system", strlen("qemu-system")) == 0)
+		factor = SLOWCLOCK;
 }
 
 int clock_gettime(clockid_t id, struct timespec *ret)
