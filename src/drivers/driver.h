@@ -71,6 +71,8 @@ typedef struct {
 void np_import_free(np_import *import); /* NULL-tolerant */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_import, np_import_free)
 
+/* Called, also from the driver's event thread, when a domain no longer runs: off, or else paused. how: in words; static. */
+typedef void (*np_stopped_fn)(bool off, const char *how, gpointer data);
 /* Called from the driver's event thread with text as the guest's console prints it. */
 typedef void (*np_console_fn)(const char *text, gsize length, gpointer data);
 typedef void (*np_progress_fn)(guint64 done, guint64 total, gpointer data);
@@ -124,7 +126,10 @@ typedef struct {
 	bool (*network_record)(np_conn *conn, const char *lab, const char *libvirt_name, const GPtrArray *record, GError **error);
 	/* Notes that the running domain was seen ready; forgotten when it stops. observe reads it into np_seen_node.ready. */
 	bool (*domain_ready)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error);
-	bool (*domain_reset)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error); /* the reset button */
+	bool (*domain_reset)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error); /* the reset button; one that is paused goes on */
+	/* Tells when the running domain stops, at once if it has; until domain_unwatch. NULL with an error when it is not there. */
+	gpointer (*domain_watch)(np_conn *conn, const char *libvirt_name, np_stopped_fn fn, gpointer data, GError **error);
+	void (*domain_unwatch)(gpointer watch); /* NULL-tolerant; fn is not called afterwards */
 	/* Graceful; after timeout_ms (0: at once) the power is cut. Waits by event. Ensure off. */
 	bool (*domain_stop)(np_conn *conn, const char *lab, const char *libvirt_name, guint64 timeout_ms, GCancellable *cancel, GError **error);
 	bool (*domain_undefine)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error); /* ensure gone (NVRAM, managed save); refuses foreign, refuses running */

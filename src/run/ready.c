@@ -9,14 +9,16 @@
 #define CONSOLE_KEPT 4000 /* bytes of console output that are kept */
 #define CONSOLE_SHOWN 12  /* lines of it that an error shows */
 
-/* Watches a serial console while something is waited for. */
+/* Watches a guest, and its serial console, while something is waited for. */
 typedef struct {
 	GMutex lock;
 	GString *text;
-	GCancellable *cancel;    /* fired on a panic, on `until`, and with the run's own */
+	GCancellable *cancel;    /* fired on a panic, on `until`, when the guest stops, and with the run's own */
 	const char *until;       /* text that ends the wait; NULL: none */
 	const char *found;       /* "panic" or `until` */
-	gpointer handle;
+	const char *stopped;     /* how the guest stopped; NULL: it runs */
+	bool off;                /* then: it has no power */
+	gpointer handle, watch;
 	GCancellable *outer;
 	gulong outer_id;
 	const np_hypervisor_ops *ops;
@@ -46,6 +48,18 @@ static void on_console(const char *text, gsize length, gpointer data)
 		g_cancellable_cancel(c->cancel);
 }
 
+static void on_stopped(bool off, const char *how, gpointer data)
+{
+	console *c = data;
+	g_mutex_lock(&c->lock);
+	if (!c->stopped) {
+		c->stopped = how;
+		c->off = off;
+	}
+	g_mutex_unlock(&c->lock);
+	g_cancellable_cancel(c->cancel);
+}
+
 static console *console_watch(np_runner *runner, np_conn *conn, const np_node *node, const char *until)
 {
 	console *c = g_new0(console, 1);
@@ -59,12 +73,15 @@ static console *console_watch(np_runner *runner, np_conn *conn, const np_node *n
 		c->outer_id = g_cancellable_connect(c->outer, G_CALLBACK(on_outer_cancel), c, NULL);
 	/* Somebody else may hold the console: then there are no last words, and nothing else is lost. */
 	c->handle = c->ops->console_open ? c->ops->console_open(conn, node->libvirt_name, on_console, c, NULL) : NULL;
+	c->watch = c->ops->domain_watch ? c->ops->domain_watch(conn, node->libvirt_name, on_stopped, c, NULL) : NULL;
 	return c;
 }
 
 static void console_free(console *c)
 {
 	c->ops->console_close(c->handle);
+	if (c->watch)
+		c->ops->domain_unwatch(c->watch);
 	if (c->outer)
 		g_cancellable_disconnect(c->outer, c->outer_id);
 	g_object_unref(c->cancel);
@@ -96,6 +113,12 @@ static void add_last_words(console *c, const np_node *node, GError **error)
 {
 	if (!error || !*error || g_cancellable_is_cancelled(c->outer))
 		return;
+	g_mutex_lock(&c->lock);
+	if (c->stopped) {
+		g_clear_error(error);
+		g_set_error(error, NP_ERROR, NP_ERROR_UNREACHABLE, "%s.", c->stopped);
+	}
+	g_mutex_unlock(&c->lock);
 	g_autofree char *words = last_words(c);
 	const char *panic = g_strcmp0(c->found, "panic") == 0 ? " Its kernel panicked." : "";
 	g_autofree char *message = g_strdup_printf("Node '%s' (level %u) is not ready: %s%s%s%s", node->address, node->level,
@@ -126,7 +149,7 @@ static bool wait_boot(console *c, guint64 timeout_ms, GError **error)
 	return booted;
 }
 
-static bool wait_once(np_runner *runner, const np_step *step, np_conn *conn, guint64 timeout_ms, GError **error)
+static bool wait_once(np_runner *runner, const np_step *step, np_conn *conn, guint64 timeout_ms, bool *off, GError **error)
 {
 	const np_node *node = step->node;
 	bool boot = node->ready.wait == NP_WAIT_BOOT;
@@ -137,6 +160,8 @@ static bool wait_once(np_runner *runner, const np_step *step, np_conn *conn, gui
 	                                              error);
 	if (!ok)
 		add_last_words(c, node, error);
+	if (off)
+		*off = c->off;
 	return ok;
 }
 
@@ -145,17 +170,19 @@ static bool wait_until_ready(np_runner *runner, const np_step *step, np_conn *co
 	const np_node *node = step->node;
 	g_autoptr(GError) local = NULL;
 	guint64 patience = step->fragile ? node->ready.timeout * 2 / 5 : node->ready.timeout;
-	if (wait_once(runner, step, conn, patience, &local))
+	bool off = false;
+	if (wait_once(runner, step, conn, patience, &off, &local))
 		return true;
-	if (!step->fragile || g_cancellable_is_cancelled(runner->options->cancel)) {
+	if (!step->fragile || off || g_cancellable_is_cancelled(runner->options->cancel)) {
 		g_propagate_error(error, g_steal_pointer(&local));
 		return false;
 	}
 	/* QEMU's emulator (seen with 7.2) now and then enters a nested guest with its hypervisor's registers; the guest then
-	 * faults on one instruction for ever. It is gone after a reset. With KVM below, a guest that is not ready is the user's. */
-	np_runner_stage(runner, step, "warning: no answer; resetting it once, since emulated nesting can hang a guest");
+	 * faults on one instruction for ever, or runs into what is no code and is paused. It is gone after a reset. With KVM below, a
+	 * guest that is not ready is the user's. */
+	np_runner_stage(runner, step, "warning: no answer, or it was paused; resetting it once, since emulated nesting can hang a guest");
 	return runner->drivers->hypervisor->domain_reset(conn, runner->lab->name, node->libvirt_name, error) &&
-	       wait_once(runner, step, conn, node->ready.timeout - patience, error);
+	       wait_once(runner, step, conn, node->ready.timeout - patience, NULL, error);
 }
 
 /* A node that was changed while it was off has something left to do inside. */

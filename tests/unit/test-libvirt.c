@@ -8,6 +8,7 @@
 
 #include "../libvirt-fixture.h"
 #include "base/error.h"
+#include "drivers/libvirt/conn.h"
 #include "drivers/libvirt/domain_read.h"
 #include "drivers/libvirt/domain_xml.h"
 #include "drivers/libvirt/network_read.h"
@@ -587,6 +588,65 @@ static void test_no_secrets(void)
 	np_libvirt.close(conn);
 }
 
+typedef struct {
+	GMutex lock;
+	GCond cond;
+	unsigned told;
+	bool off;
+	char *how;
+} stops;
+
+static void on_stopped(bool off, const char *how, gpointer data)
+{
+	stops *s = data;
+	g_mutex_lock(&s->lock);
+	s->told++;
+	s->off = off;
+	g_free(s->how);
+	s->how = g_strdup(how);
+	g_cond_signal(&s->cond);
+	g_mutex_unlock(&s->lock);
+}
+
+static void expect_told(stops *s, unsigned times, bool off, const char *how)
+{
+	gint64 until = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+	g_mutex_lock(&s->lock);
+	while (s->told < times && g_cond_wait_until(&s->cond, &s->lock, until))
+		;
+	g_assert_cmpuint(s->told, ==, times);
+	g_assert_true(s->off == off);
+	g_assert_cmpstr(s->how, ==, how);
+	g_mutex_unlock(&s->lock);
+}
+
+/* virsh's calls change the domain; the driver's own would not be an outside witness. */
+static void test_watch(void)
+{
+	np_conn *conn = open_test();
+	g_autoptr(GError) error = NULL;
+	stops s = {0};
+	g_assert_null(np_libvirt.domain_watch(conn, "nobody", on_stopped, &s, &error));
+	g_assert_error(error, NP_ERROR, NP_ERROR_NOT_FOUND);
+	g_clear_error(&error);
+	g_autoptr(virDomain) domain = virDomainLookupByName(conn->vir, "test");
+	gpointer watch = np_libvirt.domain_watch(conn, "test", on_stopped, &s, &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(s.told, ==, 0);
+	g_assert_cmpint(virDomainSuspend(domain), ==, 0);
+	expect_told(&s, 1, false, "its hypervisor paused it");
+	np_libvirt.domain_unwatch(watch);
+	watch = np_libvirt.domain_watch(conn, "test", on_stopped, &s, &error); /* one that has stopped before */
+	expect_told(&s, 2, false, "somebody suspended it");
+	g_assert_cmpint(virDomainResume(domain), ==, 0);
+	g_assert_cmpint(virDomainDestroy(domain), ==, 0);
+	expect_told(&s, 3, true, "somebody cut its power");
+	np_libvirt.domain_unwatch(watch);
+	np_libvirt.domain_unwatch(NULL);
+	g_free(s.how);
+	np_libvirt.close(conn);
+}
+
 static gpointer apply_thread(gpointer conn)
 {
 	g_autofree char *name = g_strdup_printf("lab%p", (void *)g_thread_self());
@@ -645,6 +705,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/libvirt/test/interrupted-upload", test_interrupted_upload);
 	g_test_add_func("/libvirt/test/image-twice", test_image_twice);
 	g_test_add_func("/libvirt/test/no-secrets", test_no_secrets);
+	g_test_add_func("/libvirt/watch", test_watch);
 	g_test_add_func("/libvirt/test/threads", test_threads);
 	return g_test_run();
 }

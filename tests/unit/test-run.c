@@ -37,6 +37,7 @@ typedef struct {
 	const char *fail;    /* call that fails */
 	bool nested_works;
 	const char *hung; /* node that answers only after a reset */
+	const char *paused, *ended; /* nodes that stop while they are waited for, by libvirt's name: until a reset, for good */
 	bool emulated;
 	GCancellable *cancel_at_start;
 	/* the host's kernel */
@@ -189,9 +190,25 @@ static bool fake_start(np_conn *conn, const char *lab G_GNUC_UNUSED, const char 
 static bool fake_reset(np_conn *conn, const char *lab G_GNUC_UNUSED, const char *name, GError **error)
 {
 	g_mutex_lock(&f.lock);
-	f.hung = NULL;
+	f.hung = f.paused = NULL;
 	g_mutex_unlock(&f.lock);
 	return record(error, "reset %s %s", conn->uri, name);
+}
+
+static gpointer fake_watch(np_conn *conn G_GNUC_UNUSED, const char *name, np_stopped_fn fn, gpointer data,
+                           GError **error G_GNUC_UNUSED)
+{
+	g_mutex_lock(&f.lock);
+	bool paused = g_strcmp0(f.paused, name) == 0, ended = g_strcmp0(f.ended, name) == 0;
+	g_mutex_unlock(&f.lock);
+	if (paused || ended)
+		fn(ended, ended ? "it switched itself off" : "its hypervisor paused it", data);
+	return g_strdup(name);
+}
+
+static void fake_unwatch(gpointer watch)
+{
+	g_free(watch);
 }
 
 static bool fake_ready(np_conn *conn, const char *lab G_GNUC_UNUSED, const char *name, GError **error)
@@ -275,6 +292,8 @@ static const np_hypervisor_ops fake_hypervisor = {
 	.volume_delete = fake_volume_delete,
 	.domain_start = fake_start,
 	.domain_reset = fake_reset,
+	.domain_watch = fake_watch,
+	.domain_unwatch = fake_unwatch,
 	.domain_ready = fake_ready,
 	.console_close = fake_console_close,
 	.secret_get = fake_secret_get,
@@ -322,11 +341,13 @@ static bool fake_run(np_guests *guests G_GNUC_UNUSED, const char *address, const
 }
 
 static bool fake_wait(np_guests *guests G_GNUC_UNUSED, const char *address, guint64 timeout_ms G_GNUC_UNUSED,
-                      GCancellable *cancel G_GNUC_UNUSED, GError **error)
+                      GCancellable *cancel, GError **error)
 {
 	g_mutex_lock(&f.lock);
 	bool hangs = f.hung && g_str_equal(f.hung, address);
 	g_mutex_unlock(&f.lock);
+	if (g_cancellable_set_error_if_cancelled(cancel, error))
+		return false;
 	if (hangs) {
 		g_set_error(error, NP_ERROR, NP_ERROR_UNREACHABLE, "it hangs");
 		return false;
@@ -488,7 +509,7 @@ static void begin(void)
 	f.fail = NULL;
 	f.nested_works = true;
 	f.cancel_at_start = NULL;
-	f.hung = NULL;
+	f.hung = f.paused = f.ended = NULL;
 	f.emulated = f.has_kernel = f.busy = false;
 	f.nested = 1;
 	f.before = -1;
@@ -578,6 +599,31 @@ static void test_hung_guest(void)
 	g_assert_cmpuint(result.failed, ==, 0);
 	assert_before("reset hyp demo.guest-2", "ssh hyp/guest-2");
 	g_assert_cmpint(position("reset hyp demo.guest-1"), <, 0);
+}
+
+/* Nobody waits for one that does not run. */
+static void test_stopped_guest(void)
+{
+	g_autofree char *failures = NULL, *again = NULL, *last = NULL;
+	begin();
+	f.paused = "demo.guest-2";
+	np_run_result result = run("kvm", NULL, &failures);
+	g_assert_cmpuint(result.failed, ==, 1);
+	g_assert_nonnull(strstr(failures, "Node 'hyp/guest-2' (level 2) is not ready: its hypervisor paused it."));
+	g_assert_cmpint(position("reset hyp demo.guest-2"), <, 0);
+	begin();
+	f.paused = "demo.guest-2";
+	f.emulated = true;
+	result = run("kvm", NULL, &again);
+	g_assert_cmpuint(result.failed, ==, 0);
+	assert_before("reset hyp demo.guest-2", "ssh hyp/guest-2");
+	begin();
+	f.ended = "demo.guest-2"; /* there is nothing to reset */
+	f.emulated = true;
+	result = run("kvm", NULL, &last);
+	g_assert_cmpuint(result.failed, ==, 1);
+	g_assert_nonnull(strstr(last, "Node 'hyp/guest-2' (level 2) is not ready: it switched itself off."));
+	g_assert_cmpint(position("reset hyp demo.guest-2"), <, 0);
 }
 
 static void test_cancel(void)
@@ -813,6 +859,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/run/proof-fails", test_proof_fails);
 	g_test_add_func("/run/auto-emulates", test_auto_emulates);
 	g_test_add_func("/run/hung-guest", test_hung_guest);
+	g_test_add_func("/run/stopped-guest", test_stopped_guest);
 	g_test_add_func("/run/update", test_update);
 	g_test_add_func("/run/update-in-use", test_update_in_use);
 	g_test_add_func("/run/update-by-hand", test_update_by_hand);

@@ -137,7 +137,9 @@ bool np_domain_reset(np_conn *conn, const char *lab, const char *libvirt_name, G
 	g_autoptr(virDomain) domain = np_domain_need(conn, lab, libvirt_name, error);
 	if (!domain)
 		return false;
-	if (virDomainReset(domain, 0) == 0)
+	int state = VIR_DOMAIN_NOSTATE;
+	if (virDomainReset(domain, 0) == 0 &&
+	    (virDomainGetState(domain, &state, NULL, 0) < 0 || state != VIR_DOMAIN_PAUSED || virDomainResume(domain) == 0))
 		return true;
 	np_virt_error(error, NP_ERROR_FAILED, "Domain '%s' cannot be reset at %s", libvirt_name, conn->uri);
 	return false;

@@ -15,6 +15,7 @@
 #include "drivers/libvirt/update.h"
 #include "drivers/libvirt/upload.h"
 #include "drivers/libvirt/volume.h"
+#include "drivers/libvirt/watch.h"
 
 static GPtrArray *volumes(np_conn *conn, const char *pool, GError **error)
 {
@@ -46,6 +47,8 @@ const np_hypervisor_ops np_libvirt = {
 	.network_record = np_network_record_write,
 	.domain_ready = np_domain_ready,
 	.domain_reset = np_domain_reset,
+	.domain_watch = np_domain_watch,
+	.domain_unwatch = np_domain_unwatch,
 	.domain_stop = np_domain_stop,
 	.domain_undefine = np_domain_undefine,
 	.import = np_import_read,
