@@ -14,7 +14,7 @@ Runs all tests, or those of the labels: unit, lint, limits, virt, disk, e2e, rig
 tests/rig/README.md). As root, on Debian or Ubuntu. Images are kept in $NESTPLAN_CACHE (default ~/.cache/nestplan), builds
 in build/.
 
-Only when they are named run: depth (three levels: tests/depth/three.sh), bench (tests/bench/README.md).'
+Only when they are named run: depth (three levels, and every value of the examples: tests/depth), bench (tests/bench/README.md).'
 
 readonly all_labels=(unit lint limits virt disk e2e rig)
 begin=$EPOCHREALTIME

@@ -86,6 +86,21 @@ nothing_false() {
     expect_equal 'boot id of the L2' "$guest_boot" "$(boot_id hv/guest)"
     in_hv 'systemctl restart libvirtd'
     expect_no_changes 'after a restart of the libvirtd in the L1'
+    reboot_guest
+    expect_no_changes 'after a reboot of the L2, by itself'
+}
+
+# From within, as its user would; its kernel gives back again what is over its memory.
+reboot_guest() {
+    local tries now=$guest_boot
+    timeout 60 "$nestplan" ssh "$lab_file" hv/guest -- reboot </dev/null >/dev/null 2>&1 || true
+    for ((tries = 0; tries < 60; tries++)); do
+        now=$(timeout 60 "$nestplan" ssh "$lab_file" hv/guest -- 'cat /proc/sys/kernel/random/boot_id' 2>/dev/null </dev/null) || now=$guest_boot
+        [[ $now == "$guest_boot" ]] || break
+        sleep 3
+    done
+    [[ $now != "$guest_boot" ]] || fail 'the L2 did not come up again'
+    guest_boot=$now
 }
 
 change_live() {

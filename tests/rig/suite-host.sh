@@ -5,4 +5,4 @@
 set -euo pipefail
 
 here=$(dirname "${BASH_SOURCE[0]}")
-exec "$here/rig.sh" run --name suite-host --timeout 1300 "$here/refusals.sh" -- "$here/remote.sh" -- "$here/modes.sh"
+exec "$here/rig.sh" run --name suite-host --timeout 1100 "$here/refusals.sh" -- "$here/remote.sh" -- "$here/modes.sh"

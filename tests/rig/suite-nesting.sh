@@ -5,4 +5,4 @@
 set -euo pipefail
 
 here=$(dirname "${BASH_SOURCE[0]}")
-exec "$here/rig.sh" run --name suite-nesting --timeout 1300 "$here/nesting.sh"
+exec "$here/rig.sh" run --name suite-nesting --timeout 1100 "$here/nesting.sh"

@@ -5,7 +5,7 @@
 # the guests, and after managedsave and start. Guests are hollow: what is looked at is libvirt's and QEMU's.
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.bash
-. "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.bash"
 
 # node INDENT NAME ACCEL KEYS
 node() {
