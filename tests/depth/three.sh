@@ -4,41 +4,16 @@
 # witness. Everything is destroyed from the host.
 #
 # There is no KVM below. An exit of the L3 is several of the L2, each of which is several of the L1, and a tick of its timer takes
-# longer than there is between two. So the L1's clock runs slower, as the rig's does (tests/rig/slowclock.c): it is started by a libvirtd
-# of this test's own, in namespaces of its own, that has the slow clock preloaded. Nothing of it outlives the test.
+# longer than there is between two. So the L1's clock runs slower, as the rig's does (tests/rig/slowclock.c): it is started by a
+# libvirtd of this test's own that has the slow clock preloaded.
 set -euo pipefail
-if [[ ! ${NPTEST_OWN_DAEMON-} ]]; then
-    export NPTEST_OWN_DAEMON=1
-    exec unshare --mount --propagation private --pid --fork --kill-child --mount-proc bash "${BASH_SOURCE[0]}"
-fi
+# shellcheck source=tests/e2e/own-daemon.bash
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/own-daemon.bash"
 # shellcheck source=tests/e2e/lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.bash"
 
-own=$(mktemp -d "${TMPDIR:-/var/tmp}/nptest-depth.XXXXXX")
-
-# Folders of libvirt's and of nestplan's, without what is in those of this machine.
-own_daemon() {
-    local folder
-    chmod 0755 "$own"
-    cc -O2 -shared -fPIC -DSLOWCLOCK=5 -o "$own/slowclock.so" "$source_root/tests/rig/slowclock.c"
-    mkdir -p /var/lib/nestplan "$own"/{etc,lib,nestplan}
-    cp /etc/libvirt/*.conf "$own/etc/"
-    mkdir -p "$own/lib"/{qemu,dnsmasq,boot,images}
-    chown --reference=/var/lib/libvirt/qemu "$own/lib/qemu"
-    mount --bind "$own/etc" /etc/libvirt
-    mount --bind "$own/lib" /var/lib/libvirt
-    mount --bind "$own/nestplan" /var/lib/nestplan
-    mount -t tmpfs tmpfs /run/libvirt
-    for folder in virtlogd libvirtd; do
-        LD_PRELOAD=$own/slowclock.so "$folder" -d -p "$own/$folder.pid"
-    done
-    timeout 60 bash -c 'until virsh -q uri >/dev/null 2>&1; do sleep 0.2; done'
-}
-
 test_clean_up() {
-    kill "$(cat "$own/libvirtd.pid")" "$(cat "$own/virtlogd.pid")" 2>/dev/null || true
-    umount /var/lib/nestplan /var/lib/libvirt /etc/libvirt
-    rm -rf "$own"
+    stop_own_daemon
 }
 
 write_lab() {
@@ -74,7 +49,8 @@ LAB
 }
 
 patience=600 # each command logs in through all levels
-own_daemon
+cc -O2 -shared -fPIC -DSLOWCLOCK=5 -o "$own/slowclock.so" "$source_root/tests/rig/slowclock.c"
+start_own_daemon "$own/slowclock.so"
 begin nptest-depth
 write_lab
 stage 'plan'

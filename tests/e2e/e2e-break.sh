@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # What goes wrong around nestplan: a full pool, a full folder for temporary files, a daemon that goes away in the middle, storage
 # that cannot be made, and a user who is not root. Each time: a clear error, nothing half-made that counts as whole, and the
-# next apply goes on.
+# next apply goes on. Its pools lie elsewhere than those of other labs, so it has a libvirtd of its own.
 set -euo pipefail
+# shellcheck source=tests/e2e/own-daemon.bash
+. "$(dirname "${BASH_SOURCE[0]}")/own-daemon.bash"
 # shellcheck source=tests/e2e/lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
@@ -17,6 +19,7 @@ test_clean_up() {
     for mount in "${mounts[@]}"; do
         umount "$mount" 2>/dev/null || umount -l "$mount" || true
     done
+    stop_own_daemon
 }
 
 write_lab() {
@@ -159,6 +162,7 @@ other_user() {
     expect_nothing_left
 }
 
+start_own_daemon ''
 begin nptest-break
 command -v socat >/dev/null || skip 'socat is not installed (contrib/deps.sh --test)'
 hollow_image "$work/hollow.qcow2"
