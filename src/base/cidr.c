@@ -47,11 +47,20 @@ bool np_ip_parse(const char *text, np_ip *ret)
 	return true;
 }
 
+const char *np_ip_text(np_ip ip, char text[NP_IP_TEXT])
+{
+	char *end = text, digits[NP_UINT_TEXT];
+	for (unsigned shift = 32; shift > 0; shift -= 8) {
+		end = g_stpcpy(end, np_uint_text(ip >> (shift - 8) & 255, digits));
+		*end++ = shift > 8 ? '.' : '\0';
+	}
+	return text;
+}
+
 char *np_ip_format(np_ip ip)
 {
-	char texts[4][NP_UINT_TEXT];
-	return g_strjoin(".", np_uint_text(ip >> 24, texts[0]), np_uint_text(ip >> 16 & 255, texts[1]),
-	                 np_uint_text(ip >> 8 & 255, texts[2]), np_uint_text(ip & 255, texts[3]), NULL);
+	char text[NP_IP_TEXT];
+	return g_strdup(np_ip_text(ip, text));
 }
 
 np_ip np_cidr_netmask(np_cidr cidr)

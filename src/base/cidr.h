@@ -13,6 +13,9 @@ typedef struct {
 bool np_ip_parse(const char *text, np_ip *ret);
 /* "10.20.0.1"; caller frees. */
 char *np_ip_format(np_ip ip);
+/* The same without an allocation: writes it into `text` and returns that. */
+#define NP_IP_TEXT sizeof("255.255.255.255")
+const char *np_ip_text(np_ip ip, char text[NP_IP_TEXT]);
 /* "10.20.0.0/24". Host bits set are an error; *why is static. */
 bool np_cidr_parse(const char *text, np_cidr *ret, const char **why);
 char *np_cidr_format(np_cidr cidr);

@@ -99,13 +99,20 @@ bool np_size_parse(const char *text, guint64 *ret_bytes, const char **why)
 	return true;
 }
 
-char *np_size_format(guint64 bytes)
+const char *np_size_text(guint64 bytes, char text[NP_SIZE_TEXT])
 {
 	size_t i = bytes == 0 ? 0 : N_BINARY - 1;
 	while (bytes % size_units[i].factor != 0)
 		i--;
 	char digits[NP_UINT_TEXT];
-	return g_strconcat(np_uint_text(bytes / size_units[i].factor, digits), size_units[i].name, NULL);
+	g_stpcpy(g_stpcpy(text, np_uint_text(bytes / size_units[i].factor, digits)), size_units[i].name);
+	return text;
+}
+
+char *np_size_format(guint64 bytes)
+{
+	char text[NP_SIZE_TEXT];
+	return g_strdup(np_size_text(bytes, text));
 }
 
 char *np_size_human(guint64 bytes)

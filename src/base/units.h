@@ -13,6 +13,9 @@ const char *np_uint_text(guint64 number, char text[NP_UINT_TEXT]);
 bool np_size_parse(const char *text, guint64 *ret_bytes, const char **why);
 /* Shortest exact spelling with a binary unit: "8GiB", "1536MiB", else "…B". Caller frees. */
 char *np_size_format(guint64 bytes);
+/* The same without an allocation: writes it into `text` and returns that. */
+#define NP_SIZE_TEXT (NP_UINT_TEXT + 3)
+const char *np_size_text(guint64 bytes, char text[NP_SIZE_TEXT]);
 /* For people: "812 MiB", "7.9 GiB". Caller frees. */
 char *np_size_human(guint64 bytes);
 

@@ -35,7 +35,7 @@ typedef struct {
 	const char *flag;     /* "svm" or "vmx": required on a node that carries nodes, disabled on a leaf */
 	const char *image_id; /* for the mark */
 	const char *share;    /* volume in NP_POOL_IMAGES attached read-only and shareable, serial "nestplan-images"; or NULL */
-	const GPtrArray *record; /* of np_record*: kept in the mark as last applied; NULL: none */
+	const np_record *record; /* kept in the mark as last applied; NULL: none */
 } np_domain_spec;
 
 typedef struct {
@@ -103,9 +103,9 @@ typedef struct {
 	bool (*volume_create)(np_conn *conn, const char *pool, const char *name, const char *format, guint64 capacity, GError **error);
 	bool (*volume_delete)(np_conn *conn, const char *pool, const char *name, GError **error); /* ensure gone */
 
-	/* Defines and starts. A foreign network of that name: NP_ERROR_CLASH. autostart on. record: of np_record*, for the mark;
+	/* Defines and starts. A foreign network of that name: NP_ERROR_CLASH. autostart on. record: for the mark;
 	 * may be NULL. */
-	bool (*network_ensure)(np_conn *conn, const np_lab *lab, const np_network *network, const GPtrArray *record, GError **error);
+	bool (*network_ensure)(np_conn *conn, const np_lab *lab, const np_network *network, const np_record *record, GError **error);
 	/* Attaches the running domains of the lab that have a NIC on the network to its bridge: after a network was started anew
 	 * they are on none. For a moment those that are on it are not. */
 	bool (*network_reattach)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error);
@@ -122,8 +122,8 @@ typedef struct {
 	bool (*domain_start)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error); /* ensure running; then checks that the live
 	                                                   XML still has the required nesting feature and the asked domain type */
 	/* Replaces what the mark keeps as last applied; nothing else changes, and what runs is not disturbed. */
-	bool (*domain_record)(np_conn *conn, const char *lab, const char *libvirt_name, const GPtrArray *record, GError **error);
-	bool (*network_record)(np_conn *conn, const char *lab, const char *libvirt_name, const GPtrArray *record, GError **error);
+	bool (*domain_record)(np_conn *conn, const char *lab, const char *libvirt_name, const np_record *record, GError **error);
+	bool (*network_record)(np_conn *conn, const char *lab, const char *libvirt_name, const np_record *record, GError **error);
 	/* Notes that the running domain was seen ready; forgotten when it stops. observe reads it into np_seen_node.ready. */
 	bool (*domain_ready)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error);
 	bool (*domain_reset)(np_conn *conn, const char *lab, const char *libvirt_name, GError **error); /* the reset button; one that is paused goes on */

@@ -114,31 +114,38 @@ static char *strings_format(const GPtrArray *strings)
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-static char *cidr_format(np_cidr cidr)
+/* Takes and frees the value. */
+static const char *put(char text[NP_FIELD_TEXT], char *value)
 {
-	return np_cidr_is_set(cidr) ? np_cidr_format(cidr) : NULL;
+	g_strlcpy(text, value, NP_FIELD_TEXT);
+	g_free(value);
+	return text;
 }
 
-static char *ip_format(np_ip ip)
+static const char *cidr_text(np_cidr cidr, char text[NP_FIELD_TEXT])
 {
-	return ip != 0 ? np_ip_format(ip) : NULL;
+	return np_cidr_is_set(cidr) ? put(text, np_cidr_format(cidr)) : NULL;
 }
 
-char *np_field_format(const np_field *field, gconstpointer object)
+static const char *ip_text(np_ip ip, char text[NP_FIELD_TEXT])
 {
-	char digits[NP_UINT_TEXT];
+	return ip != 0 ? np_ip_text(ip, text) : NULL;
+}
+
+const char *np_field_text(const np_field *field, gconstpointer object, char text[NP_FIELD_TEXT])
+{
 	switch (field->type) {
-	case NP_FIELD_STRING: return g_strdup(CONST_MEMBER(char *, object, field));
-	case NP_FIELD_BOOL: return g_strdup(CONST_MEMBER(gboolean, object, field) ? "true" : "false");
-	case NP_FIELD_UINT: return g_strdup(np_uint_text(CONST_MEMBER(guint64, object, field), digits));
-	case NP_FIELD_SIZE: return np_size_format(CONST_MEMBER(guint64, object, field));
-	case NP_FIELD_DURATION: return np_duration_format(CONST_MEMBER(guint64, object, field));
-	case NP_FIELD_ENUM: return g_strdup(field->values[CONST_MEMBER(int, object, field)]);
-	case NP_FIELD_MODE: return g_strdup_printf("%04o", CONST_MEMBER(guint32, object, field));
-	case NP_FIELD_CIDR: return cidr_format(CONST_MEMBER(np_cidr, object, field));
-	case NP_FIELD_IP: return ip_format(CONST_MEMBER(np_ip, object, field));
+	case NP_FIELD_STRING: return CONST_MEMBER(char *, object, field);
+	case NP_FIELD_BOOL: return CONST_MEMBER(gboolean, object, field) ? "true" : "false";
+	case NP_FIELD_UINT: return np_uint_text(CONST_MEMBER(guint64, object, field), text);
+	case NP_FIELD_SIZE: return np_size_text(CONST_MEMBER(guint64, object, field), text);
+	case NP_FIELD_DURATION: return put(text, np_duration_format(CONST_MEMBER(guint64, object, field)));
+	case NP_FIELD_ENUM: return field->values[CONST_MEMBER(int, object, field)];
+	case NP_FIELD_MODE: return put(text, g_strdup_printf("%04o", CONST_MEMBER(guint32, object, field)));
+	case NP_FIELD_CIDR: return cidr_text(CONST_MEMBER(np_cidr, object, field), text);
+	case NP_FIELD_IP: return ip_text(CONST_MEMBER(np_ip, object, field), text);
 	case NP_FIELD_STRINGS:
-	case NP_FIELD_TEMPLATES: return strings_format(CONST_MEMBER(GPtrArray *, object, field));
+	case NP_FIELD_TEMPLATES:
 	case NP_FIELD_STRUCT:
 	case NP_FIELD_MAP:
 	case NP_FIELD_LIST:
@@ -146,6 +153,14 @@ char *np_field_format(const np_field *field, gconstpointer object)
 	case NP_FIELD_TEMPLATE: return NULL;
 	}
 	return NULL;
+}
+
+char *np_field_format(const np_field *field, gconstpointer object)
+{
+	char text[NP_FIELD_TEXT];
+	if (field->type == NP_FIELD_STRINGS || field->type == NP_FIELD_TEMPLATES)
+		return strings_format(CONST_MEMBER(GPtrArray *, object, field));
+	return g_strdup(np_field_text(field, object, text));
 }
 
 gpointer np_map_find(const GPtrArray *map, const char *name)

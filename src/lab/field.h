@@ -92,5 +92,9 @@ np_pos np_object_at(const np_kind *kind, const np_object *object, const char *fi
 /* One field's value as it would be written in a lab file ("8GiB", "kvm"); NULL for structures, and for a string, range
  * or IP that is not there. Caller frees. */
 char *np_field_format(const np_field *field, gconstpointer object);
+/* The same of a single value without an allocation: the object's own string, a name that lasts, or what it writes into `text`. NULL
+ * for lists as well. */
+#define NP_FIELD_TEXT 64
+const char *np_field_text(const np_field *field, gconstpointer object, char text[NP_FIELD_TEXT]);
 /* Element of a MAP array by name, NULL when missing. */
 gpointer np_map_find(const GPtrArray *map, const char *name);

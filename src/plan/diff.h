@@ -44,7 +44,7 @@ void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_n
 void np_diff_network_fields(np_change *change, const np_lab *lab, const np_network *want, const np_seen_network *have);
 /* What was last applied (field → value) against what is: before is the record, after is what is seen. live: NULL where it does not
  * run. */
-void np_diff_record(np_change *change, GHashTable *applied, const GPtrArray *stored, const GPtrArray *live);
+void np_diff_record(np_change *change, GHashTable *applied, const np_record *stored, const np_record *live);
 /* Whether a node has a NIC on a network of its site, by the network's name. */
 bool np_node_uses(const np_node *node, const char *network);
 /* The CPU mode that `auto` stands for. */

@@ -10,20 +10,20 @@
 
 /* Rows with a quick way to find one by its name. */
 typedef struct {
-	const GPtrArray *rows;
+	const np_record *rows;
 	GHashTable *index; /* NULL: few */
 	guint next;        /* of few: where the next one is likely to be, for tables have much the same order */
 } table;
 
-static table table_make(const GPtrArray *rows)
+static table table_make(const np_record *rows)
 {
 	table t = {rows, NULL, 0};
-	if (!rows || rows->len <= FEW_ROWS)
+	if (np_record_length(rows) <= FEW_ROWS)
 		return t;
 	t.index = g_hash_table_new(g_str_hash, g_str_equal);
-	for (guint i = 0; i < rows->len; i++) {
-		np_record *row = g_ptr_array_index(rows, i);
-		g_hash_table_insert(t.index, (gpointer)row->name, row);
+	for (guint i = 0; i < np_record_length(rows); i++) {
+		const np_row *row = np_record_row(rows, i);
+		g_hash_table_insert(t.index, (gpointer)row->name, (gpointer)row);
 	}
 	return t;
 }
@@ -31,8 +31,8 @@ static table table_make(const GPtrArray *rows)
 static const char *table_get(const table *t, const char *name, bool *found)
 {
 	if (!t->index)
-		return np_rows_get(t->rows, name, found);
-	const np_record *row = g_hash_table_lookup(t->index, name);
+		return np_record_get(t->rows, name, found);
+	const np_row *row = g_hash_table_lookup(t->index, name);
 	*found = row != NULL;
 	return row ? row->value : NULL;
 }
@@ -42,10 +42,11 @@ static const char *table_follow(table *t, const char *name, bool *found)
 {
 	if (t->index || !t->rows)
 		return table_get(t, name, found);
-	for (guint i = 0; i < t->rows->len; i++) {
-		guint at = (t->next + i) % t->rows->len;
-		const np_record *row = g_ptr_array_index(t->rows, at);
-		if (strcmp(row->name, name) != 0)
+	guint length = np_record_length(t->rows);
+	for (guint i = 0; i < length; i++) {
+		guint at = (t->next + i) % length;
+		const np_row *row = np_record_row(t->rows, at);
+		if (row->name != name && strcmp(row->name, name) != 0)
 			continue;
 		t->next = at + 1;
 		*found = true;
@@ -95,15 +96,20 @@ static void differ(compared *c, const char *name, const char *want, const char *
 	c->change->impact = MAX(c->change->impact, field->impact);
 }
 
+/* Something that can be there or not. */
+static bool is_whole(const char *name)
+{
+	return np_row_is_item(name) && !np_row_is_part(name);
+}
+
 /* A name that the wanted rows have. */
-static void compare_wanted(compared *c, const np_record *row)
+static void compare_wanted(compared *c, const np_row *row)
 {
 	bool stored, live;
 	const char *is_stored = table_follow(&c->stored, row->name, &stored);
 	const char *is_live = table_follow(&c->live, row->name, &live);
-	bool item = np_row_is_item(row->name) && !np_row_is_part(row->name);
-	bool off = stored ? !same(row->value, is_stored) : item;
-	bool off_live = live ? !same(row->value, is_live) : item && c->live.rows;
+	bool off = stored ? !same(row->value, is_stored) : is_whole(row->name);
+	bool off_live = live ? !same(row->value, is_live) : c->live.rows && is_whole(row->name);
 	if (!off && !off_live)
 		return;
 	const char *where = !off ? "live" : !off_live && c->live.rows && live ? "stored" : NULL;
@@ -113,21 +119,23 @@ static void compare_wanted(compared *c, const np_record *row)
 /* Things that are there and should not be. */
 static void compare_extra(compared *c, const table *have, table *before)
 {
-	for (guint i = 0; have->rows && i < have->rows->len; i++) {
-		const np_record *row = g_ptr_array_index(have->rows, i);
+	for (guint i = 0; i < np_record_length(have->rows); i++) {
+		const np_row *row = np_record_row(have->rows, i);
+		if (!is_whole(row->name))
+			continue;
 		bool wanted, known = false;
 		(void)table_follow(&c->want, row->name, &wanted);
 		if (before)
 			(void)table_follow(before, row->name, &known);
-		if (!wanted && !known && np_row_is_item(row->name) && !np_row_is_part(row->name))
+		if (!wanted && !known)
 			differ(c, row->name, NULL, row->value, before ? "live" : NULL);
 	}
 }
 
 static void compare(compared *c)
 {
-	for (guint i = 0; i < c->want.rows->len; i++)
-		compare_wanted(c, g_ptr_array_index(c->want.rows, i));
+	for (guint i = 0; i < np_record_length(c->want.rows); i++)
+		compare_wanted(c, np_record_row(c->want.rows, i));
 	compare_extra(c, &c->stored, NULL);
 	compare_extra(c, &c->live, &c->stored);
 	g_clear_pointer(&c->want.index, g_hash_table_unref);
@@ -239,9 +247,9 @@ static void note_damage(compared *c)
 
 void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_node *have, bool kvm, const char *image_id)
 {
-	g_autoptr(GPtrArray) wanted = np_rows_wanted_node(want, have->applied, kvm, image_id);
-	g_autoptr(GPtrArray) stored = np_rows_stored_node(have, want);
-	g_autoptr(GPtrArray) live = np_rows_live_node(have);
+	g_autoptr(np_record) wanted = np_rows_wanted_node(want, have->applied, kvm, image_id);
+	g_autoptr(np_record) stored = np_rows_stored_node(have, want);
+	g_autoptr(np_record) live = np_rows_live_node(have);
 	compared c = {change,        table_make(wanted), table_make(stored), table_make(live),
 	              have->applied, node_impact,        want,               have};
 	note_damage(&c);
@@ -276,9 +284,9 @@ static void drop_hosts(np_change *change)
 
 void np_diff_network_fields(np_change *change, const np_lab *lab, const np_network *want, const np_seen_network *have)
 {
-	g_autoptr(GPtrArray) wanted = np_rows_wanted_network(lab, want, have->hosts != NULL);
-	g_autoptr(GPtrArray) stored = np_rows_stored_network(have, want);
-	g_autoptr(GPtrArray) live = np_rows_live_network(have, want);
+	g_autoptr(np_record) wanted = np_rows_wanted_network(lab, want, have->hosts != NULL);
+	g_autoptr(np_record) stored = np_rows_stored_network(have, want);
+	g_autoptr(np_record) live = np_rows_live_network(have, want);
 	compared c = {change,        table_make(wanted), table_make(stored), table_make(live),
 	              have->applied, network_impact,     NULL,               NULL};
 	compare(&c);
@@ -300,27 +308,18 @@ static np_impact no_impact(const compared *c G_GNUC_UNUSED, const char *name G_G
 	return NP_IMPACT_LIVE;
 }
 
-static gint compare_records(gconstpointer a, gconstpointer b)
+static np_record *rows_of(GHashTable *applied)
 {
-	const np_record *const *x = a, *const *y = b;
-	return strcmp((*x)->name, (*y)->name);
-}
-
-static GPtrArray *rows_of(GHashTable *applied)
-{
-	GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)np_record_free);
-	GHashTableIter iter;
-	gpointer name, value;
-	g_hash_table_iter_init(&iter, applied);
-	while (g_hash_table_iter_next(&iter, &name, &value))
-		g_ptr_array_add(rows, np_record_new(name, value));
-	g_ptr_array_sort(rows, compare_records);
+	np_record *rows = np_record_new();
+	g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(applied), (GCompareFunc)(void (*)(void))strcmp);
+	for (const GList *name = names; name; name = name->next)
+		np_record_add(rows, name->data, g_hash_table_lookup(applied, name->data));
 	return rows;
 }
 
-void np_diff_record(np_change *change, GHashTable *applied, const GPtrArray *stored, const GPtrArray *live)
+void np_diff_record(np_change *change, GHashTable *applied, const np_record *stored, const np_record *live)
 {
-	g_autoptr(GPtrArray) rows = rows_of(applied);
+	g_autoptr(np_record) rows = rows_of(applied);
 	compared c = {.change = change,
 	              .want = table_make(rows),
 	              .stored = table_make(stored),

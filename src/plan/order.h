@@ -42,7 +42,7 @@ typedef struct {
 	const np_image *image;
 	const np_seen_node *seen;
 	const np_seen_network *seen_network;
-	const GPtrArray *record; /* RECORD: of np_record*, borrowed from the plan */
+	const np_record *record; /* RECORD: borrowed from the plan */
 	GPtrArray *nodes;     /* DISKS: of const np_node*, borrowed; else NULL */
 } np_step;
 

@@ -30,7 +30,7 @@ static void change_free(gpointer data)
 	g_ptr_array_unref(change->takes_down);
 	g_ptr_array_unref(change->loses);
 	g_ptr_array_unref(change->reattaches);
-	g_clear_pointer(&change->record, g_ptr_array_unref);
+	g_clear_pointer(&change->record, np_record_free);
 	g_free(change);
 }
 
@@ -125,7 +125,8 @@ bool np_plan_is_empty(const np_plan *plan)
 
 np_change *np_plan_find(const np_plan *plan, const char *address)
 {
-	return g_hash_table_lookup(plan->index, address);
+	/* Most plans have few changes or none, and an address takes longer to hash than that to see. */
+	return g_hash_table_size(plan->index) ? g_hash_table_lookup(plan->index, address) : NULL;
 }
 
 static void add_running(np_change *change, const np_seen_node *seen)

@@ -37,7 +37,7 @@ typedef struct {
 	GPtrArray *reattaches; /* networks that are rebuilt: of char*, addresses of nodes that run on and get their NIC back */
 	np_moved moved;        /* of all its fields */
 	bool recorded;         /* only what the mark keeps as last applied is renewed, with `record` */
-	GPtrArray *record;     /* of np_record*; NULL: not recorded */
+	np_record *record;     /* NULL: not recorded */
 	bool kvm;              /* nodes: the accelerator, decided */
 	bool deferred;         /* its hypervisor cannot be looked into now: what is to be done is known after that is up */
 	bool start_only;       /* the node only has to be started, or waited for */
@@ -85,10 +85,10 @@ np_change *np_plan_find(const np_plan *plan, const char *address);
 /* Whether nodes of a site get KVM by `auto`, as far as is known now. nesting: what a node of the host can have that is not up. */
 bool np_site_gives_kvm(const np_world *world, const char *site, bool nesting);
 
-/* What is kept in a node's or network's mark as last applied: of np_record*, in order. kvm: the accelerator, decided. image: the
+/* What is kept in a node's or network's mark as last applied; caller frees. kvm: the accelerator, decided. image: the
  * wanted image's id, may be NULL. Caller unrefs. */
-GPtrArray *np_node_record(const np_node *node, bool kvm, const char *image);
-GPtrArray *np_network_record(const np_network *network);
+np_record *np_node_record(const np_node *node, bool kvm, const char *image);
+np_record *np_network_record(const np_network *network);
 
 /* Text as the terminal shows it; caller frees. ALL: nothing is folded or left out. */
 enum { NP_RENDER_COLOUR = 1 << 0, NP_RENDER_ALL = 1 << 1, NP_RENDER_WRAP = 1 << 2 /* messages, at 80 columns */ };

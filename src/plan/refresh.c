@@ -36,7 +36,7 @@ static void refresh_node(np_plan *plan, const np_lab *lab, const char *site, con
 	np_change *change = np_change_add(plan, NP_CHANGE_NODE, site, address, NP_ACTION_UPDATE);
 	change->seen = seen;
 	change->record = np_rows_stored_node(seen, want);
-	g_autoptr(GPtrArray) live = np_rows_live_node(seen);
+	g_autoptr(np_record) live = np_rows_live_node(seen);
 	np_diff_record(change, seen->applied, change->record, live);
 	finish(plan, change);
 }
@@ -49,7 +49,7 @@ static void refresh_network(np_plan *plan, const char *site, const np_seen_netwo
 	np_change *change = np_change_add(plan, NP_CHANGE_NETWORK, site, address, NP_ACTION_UPDATE);
 	change->seen_network = seen;
 	change->record = np_rows_seen_network(seen->network, seen->autostart);
-	g_autoptr(GPtrArray) live = seen->live ? np_rows_seen_network(seen->live, seen->autostart) : NULL;
+	g_autoptr(np_record) live = seen->live ? np_rows_seen_network(seen->live, seen->autostart) : NULL;
 	np_diff_record(change, seen->applied, change->record, live);
 	finish(plan, change);
 }

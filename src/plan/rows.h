@@ -7,19 +7,19 @@
 /* Value of a row that any other equals: the root disk of a lab that leaves its size to the image. */
 #define NP_ROW_ANY "the image's size"
 
-/* All return np_record*, in the order in which they are shown; caller unrefs. kvm: the accelerator, decided. image: id, may be NULL. */
+/* All in the order in which they are shown; caller frees. kvm: the accelerator, decided. image: id, may be NULL. */
 /* applied: the record of it, which may name what the lab file no longer does; may be NULL. */
-GPtrArray *np_rows_wanted_node(const np_node *want, GHashTable *applied, bool kvm, const char *image);
+np_record *np_rows_wanted_node(const np_node *want, GHashTable *applied, bool kvm, const char *image);
 /* want: whose names of CPU features count, beside those of the record; NULL: the lab no longer has the node. */
-GPtrArray *np_rows_stored_node(const np_seen_node *have, const np_node *want);
+np_record *np_rows_stored_node(const np_seen_node *have, const np_node *want);
 /* NULL when it does not run. */
-GPtrArray *np_rows_live_node(const np_seen_node *have);
-GPtrArray *np_rows_wanted_network(const np_lab *lab, const np_network *want, bool with_hosts);
+np_record *np_rows_live_node(const np_seen_node *have);
+np_record *np_rows_wanted_network(const np_lab *lab, const np_network *want, bool with_hosts);
 /* want: what of it can be seen depends on the mode. */
-GPtrArray *np_rows_stored_network(const np_seen_network *have, const np_network *want);
-GPtrArray *np_rows_live_network(const np_seen_network *have, const np_network *want);
+np_record *np_rows_stored_network(const np_seen_network *have, const np_network *want);
+np_record *np_rows_live_network(const np_seen_network *have, const np_network *want);
 /* As in the record: without hosts, all that was observed. */
-GPtrArray *np_rows_seen_network(const np_network *network, bool autostart);
+np_record *np_rows_seen_network(const np_network *network, bool autostart);
 
 /* "disks.data", "nics.mgmt", "hosts.10.0.0.2": things that can be there or not, rather than fields with a value. */
 bool np_row_is_item(const char *name);
@@ -27,5 +27,3 @@ bool np_row_is_item(const char *name);
 bool np_row_is_limit(const char *name);
 /* "disks.data.bus": a field of such a thing. */
 bool np_row_is_part(const char *name);
-/* Value of a row, NULL when there is none; *found (may be NULL) tells a row without value from no row. Borrowed. */
-const char *np_rows_get(const GPtrArray *rows, const char *name, bool *found);

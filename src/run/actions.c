@@ -37,7 +37,7 @@ static bool action_pool(np_runner *runner, const np_step *step, GError **error)
 static bool action_network(np_runner *runner, const np_step *step, GError **error)
 {
 	np_conn *conn = np_runner_conn(runner, step->site, error);
-	g_autoptr(GPtrArray) record = np_network_record(step->network);
+	g_autoptr(np_record) record = np_network_record(step->network);
 	return conn && runner->drivers->hypervisor->network_ensure(conn, runner->lab, step->network, record, error);
 }
 
@@ -55,7 +55,7 @@ static bool lacks_kvm(np_runner *runner, const char *site)
 	return lacks;
 }
 
-bool np_runner_spec(np_runner *runner, np_conn *conn, const np_step *step, np_domain_spec *ret, GPtrArray **ret_record, GError **error)
+bool np_runner_spec(np_runner *runner, np_conn *conn, const np_step *step, np_domain_spec *ret, np_record **ret_record, GError **error)
 {
 	const np_node *node = step->node;
 	const np_image *image = node->image ? np_map_find(runner->lab->images, node->image) : NULL;
@@ -80,7 +80,7 @@ bool np_runner_spec(np_runner *runner, np_conn *conn, const np_step *step, np_do
 static bool define(np_runner *runner, np_conn *conn, const np_step *step, GError **error)
 {
 	np_domain_spec spec;
-	g_autoptr(GPtrArray) record = NULL;
+	g_autoptr(np_record) record = NULL;
 	return np_runner_spec(runner, conn, step, &spec, &record, error) &&
 	       runner->drivers->hypervisor->domain_define(conn, &spec, error);
 }

@@ -25,8 +25,8 @@ void np_runner_stage(np_runner *runner, const np_step *step, const char *text);
 void np_runner_progress(np_runner *runner, const np_step *step, guint64 done, guint64 total);
 np_conn *np_runner_conn(np_runner *runner, const char *site, GError **error);
 
-/* All that the step's domain is made from; borrowed from the runner, the step, the program and *ret_record, which the caller unrefs. */
-bool np_runner_spec(np_runner *runner, np_conn *conn, const np_step *step, np_domain_spec *ret, GPtrArray **ret_record, GError **error);
+/* All that the step's domain is made from; borrowed from the runner, the step, the program and *ret_record, which the caller frees. */
+bool np_runner_spec(np_runner *runner, np_conn *conn, const np_step *step, np_domain_spec *ret, np_record **ret_record, GError **error);
 
 /* Volumes of the node's data disks, those that are not there yet. */
 bool np_volumes_create(np_runner *runner, np_conn *conn, const np_node *node, GError **error);

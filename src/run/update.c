@@ -5,7 +5,7 @@
 static bool bring_up_to_date(np_runner *runner, np_conn *conn, const np_step *step, GError **error)
 {
 	np_domain_spec spec;
-	g_autoptr(GPtrArray) record = NULL;
+	g_autoptr(np_record) record = NULL;
 	return np_volumes_create(runner, conn, step->node, error) && np_runner_spec(runner, conn, step, &spec, &record, error) &&
 	       runner->drivers->hypervisor->domain_update(conn, &spec, error) &&
 	       np_volumes_prune(runner, conn, step->node, error);

@@ -81,22 +81,6 @@ void np_kernel_facts_init(np_kernel_facts *facts)
 	facts->routes = g_ptr_array_new_with_free_func(route_free);
 }
 
-/* One piece of memory: a plan of many nodes makes millions of them. */
-np_record *np_record_new(const char *name, const char *value)
-{
-	gsize name_size = strlen(name) + 1, value_size = value ? strlen(value) + 1 : 0;
-	np_record *record = g_malloc(sizeof(*record) + name_size + value_size);
-	char *text = (char *)(record + 1);
-	record->name = memcpy(text, name, name_size);
-	record->value = value ? memcpy(text + name_size, value, value_size) : NULL;
-	return record;
-}
-
-void np_record_free(np_record *record)
-{
-	g_free(record);
-}
-
 char *np_host_text(const char *name, const char *mac)
 {
 	return mac ? g_strdup_printf("%s %s", name ? name : "?", mac) : g_strdup(name ? name : "?");
@@ -243,16 +227,16 @@ np_seen_network *np_seen_site_network(const np_seen_site *site, const char *name
 
 np_seen_node *np_world_node(const np_world *world, const char *address)
 {
-	g_auto(GStrv) parts = g_strsplit(address, "/", -1);
 	const np_seen_site *site = world->root;
-	np_seen_node *seen = NULL;
-	for (char **part = parts; *part; part++) {
-		seen = np_seen_site_node(site, *part);
-		if (!seen)
-			return NULL;
+	for (;;) {
+		const char *slash = strchr(address, '/');
+		g_autofree char *outer = slash ? g_strndup(address, (gsize)(slash - address)) : NULL;
+		np_seen_node *seen = np_seen_site_node(site, outer ? outer : address);
+		if (!seen || !slash)
+			return seen;
 		site = seen->inside;
+		address = slash + 1;
 	}
-	return seen;
 }
 
 np_seen_site *np_world_site(const np_world *world, const char *address)

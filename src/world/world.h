@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "lab/model.h"
+#include "world/record.h"
 
 typedef enum { NP_POWER_OFF, NP_POWER_RUNNING, NP_POWER_PAUSED, NP_POWER_CRASHED } np_power;
 extern const char *const np_power_names[];
@@ -129,13 +130,6 @@ void np_proof_clear(np_proof *proof);
 char *np_proof_missing(const np_proof *proof);
 
 typedef struct np_seen_site np_seen_site;
-
-/* One field and its value as text: "memory", "2GiB". */
-typedef struct {
-	const char *name, *value; /* in the same piece of memory */
-} np_record;
-np_record *np_record_new(const char *name, const char *value);
-void np_record_free(np_record *record);
 
 typedef struct {
 	np_node *node;    /* address, uuid, name, memory, vcpus, accel (KVM or EMULATE), cpu, disks, nics as stored */

@@ -198,14 +198,14 @@ static np_seen_node *as_seen(np_node *node, bool kvm)
 	return seen;
 }
 
-static GHashTable *as_applied(GPtrArray *record)
+static GHashTable *as_applied(np_record *record)
 {
 	GHashTable *applied = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	for (guint i = 0; i < record->len; i++) {
-		const np_record *row = g_ptr_array_index(record, i);
+	for (guint i = 0; i < np_record_length(record); i++) {
+		const np_row *row = np_record_row(record, i);
 		g_hash_table_insert(applied, g_strdup(row->name), g_strdup(row->value));
 	}
-	g_ptr_array_unref(record);
+	np_record_free(record);
 	return applied;
 }
 

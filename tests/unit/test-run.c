@@ -154,7 +154,7 @@ static bool fake_upload(np_conn *conn, const char *pool, const char *name, const
 }
 
 static bool fake_network(np_conn *conn, const np_lab *lab G_GNUC_UNUSED, const np_network *network,
-                         const GPtrArray *applied G_GNUC_UNUSED, GError **error)
+                         const np_record *applied G_GNUC_UNUSED, GError **error)
 {
 	return record(error, "network %s %s", conn->uri, network->libvirt_name);
 }

@@ -301,9 +301,9 @@ static void test_other_bus(void)
 static void test_record(void)
 {
 	g_autoptr(fixture) lab = same_lab();
-	g_autoptr(GPtrArray) record = g_ptr_array_new_with_free_func((GDestroyNotify)np_record_free);
-	g_ptr_array_add(record, np_record_new("memory", "1GiB"));
-	g_ptr_array_add(record, np_record_new("nics.a", "<&'\">"));
+	g_autoptr(np_record) record = np_record_new();
+	np_record_add(record, "memory", "1GiB");
+	np_record_add(record, "nics.a", "<&'\">");
 	np_domain_spec spec = {.lab = "devstack", .node = np_lab_node(lab, "node"), .record = record};
 	g_autoptr(xmlDoc) doc = np_domain_keep(&spec, NULL, NULL);
 	xmlNode *root = xmlDocGetRootElement(doc);

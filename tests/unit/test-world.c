@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "world/doctor.h"
 #include "world/proof.h"
+#include "world/record.h"
 
 #define KVM_CREATE_VM 0xAE01
 
@@ -258,6 +259,32 @@ static void test_proof_host(void)
 	g_assert_nonnull(strstr(missing, "Device or resource busy"));
 }
 
+/* Rows keep their texts and their order. */
+static void test_record(void)
+{
+	g_autoptr(np_record) record = np_record_new();
+	g_autofree char *large = g_strnfill(1000, 'x'), *expected = g_strconcat("disks.", large, ".bus", NULL);
+	char passing[] = "2GiB";
+	np_record_add(record, "memory", np_record_keep(record, passing));
+	np_record_add(record, np_record_join(record, "disks.", large, ".bus", NULL), "virtio");
+	np_record_take(record, "cpu", g_strdup("maximum"));
+	np_record_add(record, "description", np_record_keep(record, NULL));
+	passing[0] = large[0] = 'y';
+	bool found;
+	g_assert_cmpstr(np_record_get(record, "memory", NULL), ==, "2GiB");
+	g_assert_cmpstr(np_record_row(record, 1)->name, ==, expected);
+	g_assert_cmpstr(np_record_get(record, "cpu", &found), ==, "maximum");
+	g_assert_true(found);
+	g_assert_null(np_record_get(record, "description", &found));
+	g_assert_true(found);
+	np_record_remove(record, "cpu");
+	g_assert_null(np_record_get(record, "cpu", &found));
+	g_assert_false(found);
+	g_assert_cmpuint(np_record_length(record), ==, 3);
+	g_assert_cmpuint(np_record_length(NULL), ==, 0);
+	g_assert_null(np_record_get(NULL, "cpu", &found));
+}
+
 static const char *const dash[] = {"sh", NULL}, *const bash[] = {"bash", "--posix", NULL}, *const ash[] = {"busybox", "sh", NULL};
 
 int main(int argc, char **argv)
@@ -266,6 +293,7 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/world/proof-script/sh", dash, test_proof_script);
 	g_test_add_data_func("/world/proof-script/bash", bash, test_proof_script);
 	g_test_add_data_func("/world/proof-script/busybox", ash, test_proof_script);
+	g_test_add_func("/world/record", test_record);
 	g_test_add_func("/world/proof-links", test_proof_links);
 	g_test_add_func("/world/remote-accel", test_remote_accel);
 	g_test_add_func("/world/proof-host", test_proof_host);

@@ -33,15 +33,15 @@ static GHashTable *read_record(xmlNode *mark)
 	return applied;
 }
 
-void np_mark_record(xmlNode *mark, const GPtrArray *record)
+void np_mark_record(xmlNode *mark, const np_record *record)
 {
 	g_autoptr(GPtrArray) old = np_xml_find(mark, "np:field");
 	for (guint i = 0; i < old->len; i++) {
 		xmlUnlinkNode(g_ptr_array_index(old, i));
 		xmlFreeNode(g_ptr_array_index(old, i));
 	}
-	for (guint i = 0; record && i < record->len; i++) {
-		const np_record *row = g_ptr_array_index(record, i);
+	for (guint i = 0; i < np_record_length(record); i++) {
+		const np_row *row = np_record_row(record, i);
 		xmlNode *field = np_mark_add(mark, "field");
 		np_xml_attr(field, "name", row->name);
 		np_xml_attr(field, "value", row->value);

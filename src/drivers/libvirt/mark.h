@@ -21,8 +21,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_mark, np_mark_clear)
 bool np_mark_read(xmlNode *root, np_mark *ret);
 /* Appends <metadata><np:lab name= address=/></metadata> to root; the caller adds attributes to what is returned. */
 xmlNode *np_mark_write(xmlNode *root, const char *lab, const char *address);
-/* Writes what was last applied into the mark, in place of what it kept. record: of np_record*; NULL: none. */
-void np_mark_record(xmlNode *mark, const GPtrArray *record);
+/* Writes what was last applied into the mark, in place of what it kept. record may be NULL. */
+void np_mark_record(xmlNode *mark, const np_record *record);
 /* The mark of a domain's or network's root element; NULL: it has none. */
 xmlNode *np_mark_find(xmlNode *root);
 /* The mark of a domain's root element as virDomainSetMetadata takes it: without the namespace, which that adds. Caller

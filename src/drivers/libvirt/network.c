@@ -98,7 +98,7 @@ static bool bring_up_to_date(np_conn *conn, virNetworkPtr vir, const char *wante
 	       fail(conn, vir, "given its hosts and DHCP range", error);
 }
 
-bool np_network_ensure(np_conn *conn, const np_lab *lab, const np_network *network, const GPtrArray *record, GError **error)
+bool np_network_ensure(np_conn *conn, const np_lab *lab, const np_network *network, const np_record *record, GError **error)
 {
 	GError *local = NULL;
 	g_autoptr(virNetwork) old = np_network_find(conn, lab->name, network->libvirt_name, &local);

@@ -63,7 +63,7 @@ static void write_addresses(xmlNode *root, const np_lab *lab, const np_network *
 	each_nic(lab, network, dhcp, write_dhcp_host);
 }
 
-char *np_network_xml(const np_lab *lab, const np_network *network, const GPtrArray *record)
+char *np_network_xml(const np_lab *lab, const np_network *network, const np_record *record)
 {
 	g_autoptr(xmlDoc) doc = np_xml_new("network");
 	xmlNode *root = xmlDocGetRootElement(doc);

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "drivers/libvirt/describe.h"
 
-bool np_domain_record(np_conn *conn, const char *lab, const char *libvirt_name, const GPtrArray *record, GError **error)
+bool np_domain_record(np_conn *conn, const char *lab, const char *libvirt_name, const np_record *record, GError **error)
 {
 	g_autoptr(virDomain) domain = np_domain_need(conn, lab, libvirt_name, error);
 	g_autoptr(xmlDoc) doc = domain ? np_domain_describe(domain, error) : NULL;
@@ -24,7 +24,7 @@ bool np_domain_record(np_conn *conn, const char *lab, const char *libvirt_name, 
 }
 
 /* libvirt has no setter for a network's metadata before 9.7; defining a network that runs leaves it running. */
-bool np_network_record_write(np_conn *conn, const char *lab, const char *libvirt_name, const GPtrArray *record, GError **error)
+bool np_network_record_write(np_conn *conn, const char *lab, const char *libvirt_name, const np_record *record, GError **error)
 {
 	GError *local = NULL;
 	g_autoptr(virNetwork) network = np_network_find(conn, lab, libvirt_name, &local);
