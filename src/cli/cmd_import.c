@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "cli/cli.h"
+#include "run/adopt.h"
 #include "run/lock.h"
 
 #define DEFAULT_NAME "imported"
@@ -114,7 +115,7 @@ static bool adopt(const importer *i, const np_import *found, const char *text, n
 	g_autoptr(np_lock) lock = np_lock_acquire(i->session, i->request.name, i->options->lock_timeout_ms,
 	                                          np_interrupt_cancellable(), error);
 	if (!lock || !is_free(i, error) || !is_same(i, text, error) ||
-	    !i->ops->adopt(i->conn, context->lab, found->origins, error) || !start(i, context->lab, error))
+	    !np_run_adopt(i->ops, i->conn, context->lab, found->origins, error) || !start(i, context->lab, error))
 		return false;
 	if (!i->options->quiet)
 		fprintf(stderr,

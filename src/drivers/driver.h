@@ -55,6 +55,12 @@ typedef struct {
 	                               stands in the way is looked for as well */
 } np_import_request;
 
+/* What a lab takes over: an element for each of its nodes or networks, in the lab's order. */
+typedef struct {
+	const GPtrArray *origins;         /* of char*: libvirt's names of the domains */
+	const GPtrArray *nodes, *networks; /* of np_record*: for their marks */
+} np_adoption;
+
 /* What the lab file cannot say of a thing, or what stands in the way of owning it. */
 typedef struct {
 	gconstpointer object; /* node, network, disk or NIC of the lab, or the lab; borrowed */
@@ -137,11 +143,10 @@ typedef struct {
 	/* Reads domains that are not nestplan's, with their networks and disks. Changes nothing. NP_ERROR_NOT_FOUND names a domain
 	 * that does not exist. */
 	np_import *(*import)(np_conn *conn, const np_import_request *request, GError **error);
-	/* Gives the domains origins[i] (libvirt's names) to the lab as its nodes, in their order: each gets the name, the mark and
-	 * the networks of its node, and its disks a second name in the lab's pool (a hard link; the first name stays). They must be
-	 * off; they are not started. lab: completed, from import's text. When anything fails all is as it was, and the error says
-	 * so, or what could not be put back. */
-	bool (*adopt)(np_conn *conn, const np_lab *lab, const GPtrArray *origins, GError **error);
+	/* Gives domains to the lab as its nodes: each gets the name, the mark and the networks of its node, and its disks a second
+	 * name in the lab's pool (a hard link; the first name stays). They must be off; they are not started. lab: completed, from
+	 * import's text. When anything fails all is as it was, and the error says so, or what could not be put back. */
+	bool (*adopt)(np_conn *conn, const np_lab *lab, const np_adoption *taken, GError **error);
 
 	/* Streams the serial console until console_close; returns NULL with an error when it is not to be had. */
 	gpointer (*console_open)(np_conn *conn, const char *libvirt_name, np_console_fn fn, gpointer data, GError **error);

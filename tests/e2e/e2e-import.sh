@@ -169,6 +169,11 @@ adoption() {
     expect_equal 'the file of its data disk' "$(stat -c %i "$work/disks/data.qcow2")" "$(stat -c %i "$work/storage/$lab/$lab-web-one.sda.qcow2")"
     expect_equal "bytes that were written" '' "$(qemu-io -r -U -c 'read -P 7 3M 1M' "$work/storage/$lab/$lab-web-one.sda.qcow2" | grep -i fail || true)"
     expect_equal 'the foreign network' "$(cat "$work/before/net.xml")" "$(virsh -q net-dumpxml "$lab-net" | sed "s/<network connections='[0-9]*'>/<network>/")"
+    virsh -q setmem --config "$lab.$lab-mail" 24M
+    np 0 plan
+    expect_contains 'a change by somebody else' 'changed outside nestplan' "$(out)"
+    np 0 apply --auto-approve
+    np 0 plan --detailed-exitcode
     import 1 --adopt --auto-approve "$lab.$lab-mail"
     expect_contains 'stderr' 'already' "$(err)"
     define "$lab-late" 4 ''

@@ -8,6 +8,7 @@
 #include "drivers/libvirt/xml.h"
 #include "lab/lab.h"
 #include "plan/plan.h"
+#include "run/adopt.h"
 
 static np_conn *open_test(void)
 {
@@ -296,7 +297,7 @@ static void test_adopt(void)
 	g_autofree char *text = written(found);
 	g_autoptr(np_lab) lab = parse(text);
 	g_autoptr(GError) error = NULL;
-	np_libvirt.adopt(conn, lab, found->origins, &error);
+	np_run_adopt(&np_libvirt, conn, lab, found->origins, &error);
 	g_assert_no_error(error);
 	static const char *const names[] = {"adopted.alpha", "adopted.beta"};
 	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
@@ -308,6 +309,13 @@ static void test_adopt(void)
 	g_test_message("%s", shown);
 	g_assert_cmpuint(plan->problems->len, ==, 0);
 	g_assert_true(np_plan_is_empty(plan));
+	/* What changes from now on is told apart by where it did. */
+	np_node *node = g_ptr_array_index(lab->site.nodes, 0);
+	node->vcpus++;
+	g_autoptr(np_plan) later = plan_of(conn, lab);
+	const np_change *change = np_plan_find(later, node->address);
+	g_assert_nonnull(change);
+	g_assert_cmpint(change->moved, ==, NP_MOVED_LAB);
 	/* What the lab file cannot say is still there, and the machine is the same. */
 	g_autofree char *alpha = definition(conn, "adopted.alpha");
 	g_assert_nonnull(strstr(alpha, "<uuid>4a64cc71-19c4-2fd0-2323-3050941e1001</uuid>"));
@@ -334,7 +342,7 @@ static void check_back(void (*change)(np_conn *conn), const char *cause)
 	g_autoptr(np_lab) lab = parse(text);
 	change(conn);
 	g_autoptr(GError) error = NULL;
-	g_assert_false(np_libvirt.adopt(conn, lab, found->origins, &error));
+	g_assert_false(np_run_adopt(&np_libvirt, conn, lab, found->origins, &error));
 	g_test_message("%s", error->message);
 	g_assert_nonnull(strstr(error->message, cause));
 	g_assert_true(g_str_has_suffix(error->message, "All is as it was before."));

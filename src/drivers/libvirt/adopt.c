@@ -16,6 +16,7 @@
 typedef struct {
 	np_conn *conn;
 	const np_lab *lab;
+	const np_adoption *taken;
 	GPtrArray *steps; /* of step*: what has been done */
 	char *folder;     /* of the lab's pool */
 	char *pool;
@@ -203,10 +204,17 @@ static xmlDoc *describe(adoption *a, virDomainPtr domain, GError **error)
 	return doc;
 }
 
-static xmlDoc *our_definition(adoption *a, const np_node *node, xmlNode *root, GError **error)
+static xmlDoc *our_definition(adoption *a, guint i, xmlNode *root, GError **error)
 {
 	g_autofree char *type = np_xml_get(root, "@type");
-	np_domain_spec spec = {.lab = a->lab->name, .node = node, .kvm = g_strcmp0(type, "kvm") == 0, .flag = "svm"};
+	const np_node *node = g_ptr_array_index(a->lab->site.nodes, i);
+	np_domain_spec spec = {
+	        .lab = a->lab->name,
+	        .node = node,
+	        .kvm = g_strcmp0(type, "kvm") == 0,
+	        .flag = "svm",
+	        .record = g_ptr_array_index(a->taken->nodes, i),
+	};
 	g_autofree char *xml = np_domain_xml(&spec);
 	return np_xml_parse(xml, node->libvirt_name, error);
 }
@@ -225,9 +233,10 @@ static bool take_name(adoption *a, virDomainPtr domain, const np_node *node, GEr
 	return true;
 }
 
-static bool take_definition(adoption *a, const np_node *node, xmlDoc *doc, GError **error)
+static bool take_definition(adoption *a, guint i, xmlDoc *doc, GError **error)
 {
-	g_autoptr(xmlDoc) ours = our_definition(a, node, xmlDocGetRootElement(doc), error);
+	const np_node *node = g_ptr_array_index(a->lab->site.nodes, i);
+	g_autoptr(xmlDoc) ours = our_definition(a, i, xmlDocGetRootElement(doc), error);
 	if (!ours)
 		return false;
 	g_autofree char *former = np_xml_format(doc);
@@ -243,14 +252,14 @@ static bool take_definition(adoption *a, const np_node *node, xmlDoc *doc, GErro
 	return true;
 }
 
-static bool take_domain(adoption *a, const np_node *node, const char *origin, GError **error)
+static bool take_domain(adoption *a, guint i, GError **error)
 {
-	g_autoptr(virDomain) domain = find(a, origin, error);
+	g_autoptr(virDomain) domain = find(a, g_ptr_array_index(a->taken->origins, i), error);
 	g_autoptr(xmlDoc) doc = domain ? describe(a, domain, error) : NULL;
-	return doc && take_name(a, domain, node, error) && take_definition(a, node, doc, error);
+	return doc && take_name(a, domain, g_ptr_array_index(a->lab->site.nodes, i), error) && take_definition(a, i, doc, error);
 }
 
-static bool take_disks(adoption *a, const GPtrArray *origins, GError **error)
+static bool take_disks(adoption *a, GError **error)
 {
 	const GPtrArray *nodes = a->lab->site.nodes;
 	bool any = false;
@@ -258,7 +267,7 @@ static bool take_disks(adoption *a, const GPtrArray *origins, GError **error)
 		const np_node *node = g_ptr_array_index(nodes, i);
 		if (!node->disks->len)
 			continue;
-		g_autoptr(virDomain) domain = find(a, g_ptr_array_index(origins, i), error);
+		g_autoptr(virDomain) domain = find(a, g_ptr_array_index(a->taken->origins, i), error);
 		g_autoptr(xmlDoc) doc = domain ? describe(a, domain, error) : NULL;
 		if (!doc || (!any && !make_pool(a, error)) || !link_disks(a, node, xmlDocGetRootElement(doc), error))
 			return false;
@@ -272,7 +281,7 @@ static bool take_networks(adoption *a, GError **error)
 	for (guint i = 0; i < a->lab->site.networks->len; i++) {
 		const np_network *network = g_ptr_array_index(a->lab->site.networks, i);
 		GError *local = NULL;
-		bool good = np_network_ensure(a->conn, a->lab, network, NULL, &local);
+		bool good = np_network_ensure(a->conn, a->lab, network, g_ptr_array_index(a->taken->networks, i), &local);
 		if (!g_error_matches(local, NP_ERROR, NP_ERROR_CLASH)) /* that one is not ours */
 			done(a, network_back, network->libvirt_name, NULL);
 		if (good)
@@ -283,27 +292,28 @@ static bool take_networks(adoption *a, GError **error)
 	return true;
 }
 
-static bool take_all(adoption *a, const GPtrArray *origins, GError **error)
+static bool take_all(adoption *a, GError **error)
 {
-	if (!take_disks(a, origins, error) || !take_networks(a, error))
+	if (!take_disks(a, error) || !take_networks(a, error))
 		return false;
 	for (guint i = 0; i < a->lab->site.nodes->len; i++)
-		if (!take_domain(a, g_ptr_array_index(a->lab->site.nodes, i), g_ptr_array_index(origins, i), error))
+		if (!take_domain(a, i, error))
 			return false;
 	return true;
 }
 
-bool np_adopt(np_conn *conn, const np_lab *lab, const GPtrArray *origins, GError **error)
+bool np_adopt(np_conn *conn, const np_lab *lab, const np_adoption *taken, GError **error)
 {
 	adoption a = {
 	        .conn = conn,
 	        .lab = lab,
+	        .taken = taken,
 	        .steps = g_ptr_array_new_with_free_func(step_free),
 	        .folder = g_build_filename(lab->site.storage, lab->name, NULL),
 	        .pool = np_pool_name(lab->name),
 	};
 	g_autoptr(GError) local = NULL;
-	bool good = take_all(&a, origins, &local);
+	bool good = take_all(&a, &local);
 	if (!good) {
 		go_back(&a, &local);
 		g_propagate_error(error, g_steal_pointer(&local));

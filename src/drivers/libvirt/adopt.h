@@ -3,7 +3,7 @@
 #include "drivers/libvirt/conn.h"
 #include "drivers/libvirt/xml.h"
 
-bool np_adopt(np_conn *conn, const np_lab *lab, const GPtrArray *origins, GError **error);
+bool np_adopt(np_conn *conn, const np_lab *lab, const np_adoption *taken, GError **error);
 
 /* Turns the definition of a foreign domain into that of a node: name, mark, sources of disks and NICs as in `ours`,
  * which nestplan itself would write for the node; all else stays. Pure. */
