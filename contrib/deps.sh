@@ -16,7 +16,7 @@ build=(gcc libc6-dev cmake make pkg-config libglib2.0-dev libxml2-dev libjson-gl
 run=(libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils libguestfs0 supermin openssh-client e2fsprogs
     dnsmasq-base iptables iproute2)
 images=(mmdebstrap debian-archive-keyring fdisk util-linux kmod cpio lz4 grub-common grub-pc-bin busybox-static)
-tests=(shellcheck jq libxml2-utils guestfish openssh-server netcat-openbsd socat time python3-jsonschema python3-yaml
+tests=(shellcheck jq libxml2-utils guestfish openssh-server netcat-openbsd socat time python3-jsonschema python3-yaml python3-libvirt
     graphviz)
 
 # The same for other systems: commands, and libraries as pkg-config knows them.
