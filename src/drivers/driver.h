@@ -38,14 +38,6 @@ typedef struct {
 	const np_record *record; /* kept in the mark as last applied; NULL: none */
 } np_domain_spec;
 
-typedef struct {
-	char *name;
-	guint64 capacity, allocation; /* bytes */
-	char *format;                 /* as libvirt found it, "raw" when it found none; NULL: it cannot say */
-	char *backing;                /* path as libvirt says, NULL: none */
-} np_volume_info;
-void np_volume_info_free(np_volume_info *info);
-
 /* What others made, as a lab. */
 typedef struct {
 	const char *name;           /* of the lab */
@@ -102,7 +94,7 @@ typedef struct {
 
 	bool (*pool_ensure)(np_conn *conn, const char *name, const char *folder, GError **error); /* define, build, start, refresh */
 	bool (*pool_delete)(np_conn *conn, const char *name, GError **error); /* ensure gone; folder too when empty; not an error when missing */
-	GPtrArray *(*volumes)(np_conn *conn, const char *pool, GError **error); /* of np_volume_info*; empty when there is no pool */
+	GPtrArray *(*volumes)(np_conn *conn, const char *pool, GError **error); /* names of complete ones; empty when there is no pool */
 	/* Uploads a local file as volume `name`; incomplete uploads are not left behind under that name. */
 	bool (*volume_upload)(np_conn *conn, const char *pool, const char *name, const char *format, const char *path,
 	                      np_progress_fn progress, gpointer data, GCancellable *cancel, GError **error);

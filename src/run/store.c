@@ -23,11 +23,7 @@ static bool stored(np_runner *runner, const char *volume, bool *ret, GError **er
 	g_autoptr(GPtrArray) volumes = runner->drivers->hypervisor->volumes(np_session_root(runner->session), NP_POOL_IMAGES, error);
 	if (!volumes)
 		return false;
-	*ret = false;
-	for (guint i = 0; i < volumes->len; i++) {
-		const np_volume_info *info = g_ptr_array_index(volumes, i);
-		*ret = *ret || g_str_equal(info->name, volume);
-	}
+	*ret = g_ptr_array_find_with_equal_func(volumes, volume, g_str_equal, NULL);
 	return true;
 }
 
@@ -75,11 +71,9 @@ static bool delete_all(np_runner *runner, const char *pool, GError **error)
 	g_autoptr(GPtrArray) volumes = ops->volumes(root, pool, error);
 	if (!volumes)
 		return false;
-	for (guint i = 0; i < volumes->len; i++) {
-		const np_volume_info *info = g_ptr_array_index(volumes, i);
-		if (!ops->volume_delete(root, pool, info->name, error))
+	for (guint i = 0; i < volumes->len; i++)
+		if (!ops->volume_delete(root, pool, g_ptr_array_index(volumes, i), error))
 			return false;
-	}
 	return ops->pool_delete(root, pool, error);
 }
 

@@ -10,16 +10,6 @@ static GPtrArray *lab_volumes(np_runner *runner, np_conn *conn, GError **error)
 	return runner->drivers->hypervisor->volumes(conn, pool, error);
 }
 
-static bool has_volume(const GPtrArray *volumes, const char *name)
-{
-	for (guint i = 0; i < volumes->len; i++) {
-		const np_volume_info *info = g_ptr_array_index(volumes, i);
-		if (g_str_equal(info->name, name))
-			return true;
-	}
-	return false;
-}
-
 bool np_volumes_create(np_runner *runner, np_conn *conn, const np_node *node, GError **error)
 {
 	g_autofree char *pool = np_pool_name(runner->lab->name);
@@ -30,7 +20,7 @@ bool np_volumes_create(np_runner *runner, np_conn *conn, const np_node *node, GE
 		const np_disk *disk = g_ptr_array_index(node->disks, i);
 		g_autofree char *name = np_volume_name(node->base.name, disk->base.name);
 		bool uploaded = node->image && g_str_equal(disk->base.name, "root");
-		if (uploaded || has_volume(volumes, name))
+		if (uploaded || g_ptr_array_find_with_equal_func(volumes, name, g_str_equal, NULL))
 			continue;
 		if (!runner->drivers->hypervisor->volume_create(conn, pool, name, "qcow2", disk->size, error))
 			return false;
@@ -57,9 +47,9 @@ static bool delete_volumes(np_runner *runner, np_conn *conn, const char *node, c
 	if (!volumes)
 		return false;
 	for (guint i = 0; i < volumes->len; i++) {
-		const np_volume_info *info = g_ptr_array_index(volumes, i);
-		if (g_str_has_prefix(info->name, prefix) && !(but && is_of_disk(but, info->name)) &&
-		    !runner->drivers->hypervisor->volume_delete(conn, pool, info->name, error))
+		const char *volume = g_ptr_array_index(volumes, i);
+		if (g_str_has_prefix(volume, prefix) && !(but && is_of_disk(but, volume)) &&
+		    !runner->drivers->hypervisor->volume_delete(conn, pool, volume, error))
 			return false;
 	}
 	return true;

@@ -13,6 +13,7 @@
 #include "drivers/libvirt/domain_xml.h"
 #include "drivers/libvirt/network_read.h"
 #include "drivers/libvirt/network_xml.h"
+#include "drivers/libvirt/pool.h"
 
 #define SCHEMAS "/usr/share/libvirt/schemas/"
 
@@ -519,9 +520,12 @@ static void test_storage(void)
 		np_libvirt.pool_delete(conn, "nestplan-devstack", &error);
 		g_assert_no_error(error);
 	}
-	g_autoptr(GPtrArray) none = np_libvirt.volumes(conn, "nestplan-devstack", &error);
+	g_autoptr(GPtrArray) none = np_volumes_read(conn, "nestplan-devstack", NULL, &error);
 	g_assert_no_error(error);
 	g_assert_cmpuint(none->len, ==, 0);
+	g_autoptr(GPtrArray) no_names = np_libvirt.volumes(conn, "nestplan-devstack", &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(no_names->len, ==, 0);
 	np_libvirt.close(conn);
 }
 
@@ -539,13 +543,18 @@ static void test_interrupted_upload(void)
 	g_assert_true(np_libvirt.volume_create(conn, "nestplan-devstack", "a.raw", "raw", 1, &error));
 	g_assert_true(
 	        np_libvirt.volume_create(conn, "nestplan-devstack", "a.raw.0123abcd.uploading", "raw", 0, &error));
-	g_autoptr(GPtrArray) before = np_libvirt.volumes(conn, "nestplan-devstack", &error);
+	g_autoptr(GPtrArray) before = np_volumes_read(conn, "nestplan-devstack", NULL, &error);
 	g_assert_cmpuint(before->len, ==, 0);
+	g_autoptr(GPtrArray) complete = np_libvirt.volumes(conn, "nestplan-devstack", &error);
+	g_assert_cmpuint(complete->len, ==, 0);
 	np_libvirt.volume_upload(conn, "nestplan-devstack", "a.raw", "raw", path, NULL, NULL, NULL, &error);
 	g_assert_no_error(error);
-	g_autoptr(GPtrArray) after = np_libvirt.volumes(conn, "nestplan-devstack", &error);
+	g_autoptr(GPtrArray) after = np_volumes_read(conn, "nestplan-devstack", NULL, &error);
 	g_assert_cmpuint(after->len, ==, 1);
 	g_assert_cmpuint(((np_volume_info *)g_ptr_array_index(after, 0))->capacity, ==, 10);
+	g_autoptr(GPtrArray) names = np_libvirt.volumes(conn, "nestplan-devstack", &error);
+	g_assert_cmpuint(names->len, ==, 1);
+	g_assert_cmpstr(g_ptr_array_index(names, 0), ==, "a.raw");
 	g_assert_true(np_libvirt.volume_delete(conn, "nestplan-devstack", "a.raw", &error));
 	g_assert_true(np_libvirt.pool_delete(conn, "nestplan-devstack", &error));
 	g_unlink(path);
@@ -563,7 +572,7 @@ static void test_image_twice(void)
 		                         &error);
 		g_assert_no_error(error);
 	}
-	g_autoptr(GPtrArray) volumes = np_libvirt.volumes(conn, NP_POOL_IMAGES, &error);
+	g_autoptr(GPtrArray) volumes = np_volumes_read(conn, NP_POOL_IMAGES, NULL, &error);
 	g_assert_cmpuint(volumes->len, ==, 1);
 	g_assert_true(np_libvirt.volume_delete(conn, NP_POOL_IMAGES, "sha256-1.raw", &error));
 	g_assert_true(np_libvirt.pool_delete(conn, NP_POOL_IMAGES, &error));

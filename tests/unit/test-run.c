@@ -125,22 +125,12 @@ static bool fake_pool_ensure(np_conn *conn, const char *name, const char *folder
 
 static const char *volume_names;
 
-static void free_info(gpointer data)
-{
-	np_volume_info *info = data;
-	g_free(info->name);
-	g_free(info);
-}
-
 static GPtrArray *fake_volumes(np_conn *conn G_GNUC_UNUSED, const char *pool G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
 {
-	GPtrArray *volumes = g_ptr_array_new_with_free_func(free_info);
+	GPtrArray *volumes = g_ptr_array_new_with_free_func(g_free);
 	g_auto(GStrv) names = g_strsplit(volume_names ? volume_names : "", " ", -1);
-	for (char **name = names; *name; name++) {
-		np_volume_info *info = g_new0(np_volume_info, 1);
-		info->name = g_strdup(*name);
-		g_ptr_array_add(volumes, info);
-	}
+	for (char **name = names; *name; name++)
+		g_ptr_array_add(volumes, g_strdup(*name));
 	return volumes;
 }
 

@@ -10,6 +10,7 @@
 
 #include "../libvirt-fixture.h"
 #include "base/error.h"
+#include "drivers/libvirt/pool.h"
 #include "drivers/libvirt/update.h"
 #include "drivers/libvirt/upload.h"
 
@@ -47,7 +48,7 @@ static void clean(np_conn *conn)
 		        &error);
 		g_assert_no_error(error);
 	}
-	g_autoptr(GPtrArray) volumes = np_libvirt.volumes(conn, POOL, &error);
+	g_autoptr(GPtrArray) volumes = np_volumes_read(conn, POOL, NULL, &error);
 	g_assert_no_error(error);
 	for (guint i = 0; i < volumes->len; i++)
 		np_libvirt.volume_delete(conn, POOL, ((np_volume_info *)g_ptr_array_index(volumes, i))->name, NULL);
@@ -172,7 +173,7 @@ static void test_upload(context *test, gconstpointer data)
 	np_libvirt.volume_create(test->conn, POOL, "node.data.qcow2", "qcow2", 3 * GIB, &error);
 	g_assert_no_error(error);
 
-	g_autoptr(GPtrArray) volumes = np_libvirt.volumes(test->conn, POOL, &error);
+	g_autoptr(GPtrArray) volumes = np_volumes_read(test->conn, POOL, NULL, &error);
 	g_assert_no_error(error);
 	g_assert_cmpuint(volumes->len, ==, 3);
 	const np_volume_info *root = find_volume(volumes, "node.root.qcow2");
@@ -217,7 +218,7 @@ static void test_sparse(context *test, gconstpointer data)
 	np_libvirt.volume_upload(test->conn, POOL, "sparse.raw", "raw", path, count_progress, &done, NULL, &error);
 	g_assert_no_error(error);
 	g_assert_cmpuint(done, ==, GIB);
-	g_autoptr(GPtrArray) volumes = np_libvirt.volumes(test->conn, POOL, &error);
+	g_autoptr(GPtrArray) volumes = np_volumes_read(test->conn, POOL, NULL, &error);
 	const np_volume_info *info = find_volume(volumes, "sparse.raw");
 	g_assert_cmpuint(info->capacity, ==, GIB);
 	g_assert_cmpuint(info->allocation, <, 4 * MIB);
@@ -238,7 +239,7 @@ static void test_wrong_format(context *test, gconstpointer data)
 	g_assert_error(error, NP_ERROR, NP_ERROR_FAILED);
 	g_test_message("%s", error->message);
 	g_clear_error(&error);
-	g_autoptr(GPtrArray) volumes = np_libvirt.volumes(test->conn, POOL, &error);
+	g_autoptr(GPtrArray) volumes = np_volumes_read(test->conn, POOL, NULL, &error);
 	g_assert_cmpuint(volumes->len, ==, 0);
 	g_unlink(path);
 }
@@ -272,7 +273,7 @@ static void test_cancelled_upload(context *test, gconstpointer data)
 	                                        cancel, &error));
 	g_assert_error(error, NP_ERROR, NP_ERROR_CANCELLED);
 	g_clear_error(&error);
-	g_autoptr(GPtrArray) volumes = np_libvirt.volumes(test->conn, POOL, &error);
+	g_autoptr(GPtrArray) volumes = np_volumes_read(test->conn, POOL, NULL, &error);
 	g_assert_cmpuint(volumes->len, ==, 0);
 	np_libvirt.volume_upload(test->conn, POOL, "big.raw", "raw", path, NULL, NULL, NULL, &error);
 	g_assert_no_error(error);
@@ -312,11 +313,11 @@ static void test_killed_upload(context *test, gconstpointer data)
 	g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	g_autofree char *file = g_build_filename(test->storage, "cut.root.qcow2", NULL);
 	g_assert_true(g_file_test(file, G_FILE_TEST_EXISTS));
-	g_autoptr(GPtrArray) before = np_libvirt.volumes(test->conn, POOL, &error);
+	g_autoptr(GPtrArray) before = np_volumes_read(test->conn, POOL, NULL, &error);
 	g_assert_cmpuint(before->len, ==, 0);
 	np_libvirt.volume_upload(test->conn, POOL, "cut.root.qcow2", "raw", path, NULL, NULL, NULL, &error);
 	g_assert_no_error(error);
-	g_autoptr(GPtrArray) after = np_libvirt.volumes(test->conn, POOL, &error);
+	g_autoptr(GPtrArray) after = np_volumes_read(test->conn, POOL, NULL, &error);
 	g_assert_cmpuint(after->len, ==, 1);
 	g_unlink(path);
 }
@@ -354,7 +355,7 @@ static void test_parallel_uploads(context *test, gconstpointer data)
 	for (unsigned i = 0; i < G_N_ELEMENTS(threads); i++)
 		g_thread_join(threads[i]);
 	np_libvirt.close(other.conn);
-	g_autoptr(GPtrArray) volumes = np_libvirt.volumes(test->conn, POOL, &error);
+	g_autoptr(GPtrArray) volumes = np_volumes_read(test->conn, POOL, NULL, &error);
 	g_assert_cmpuint(volumes->len, ==, 20);
 	g_unlink(path);
 }
@@ -404,7 +405,7 @@ static void test_same_name(context *test, gconstpointer data)
 	g_autoptr(GError) of_second = g_thread_join(second);
 	g_assert_no_error(of_first);
 	g_assert_error(of_second, NP_ERROR, NP_ERROR_CLASH);
-	g_autoptr(GPtrArray) volumes = np_libvirt.volumes(test->conn, POOL, &error);
+	g_autoptr(GPtrArray) volumes = np_volumes_read(test->conn, POOL, NULL, &error);
 	g_assert_cmpuint(volumes->len, ==, 1);
 	g_assert_cmpuint(((np_volume_info *)g_ptr_array_index(volumes, 0))->capacity, ==, 64 * MIB);
 	g_unlink(path);
@@ -833,7 +834,7 @@ static void test_update_off(context *test, gconstpointer data)
 	node->description = g_strdup("off");
 	np_libvirt.domain_update(test->conn, &spec, &error);
 	g_assert_no_error(error);
-	g_autoptr(GPtrArray) volumes = np_libvirt.volumes(test->conn, POOL, &error);
+	g_autoptr(GPtrArray) volumes = np_volumes_read(test->conn, POOL, NULL, &error);
 	g_assert_cmpuint(find_volume(volumes, "node.root.qcow2")->capacity, ==, 96 * MIB);
 	g_autofree char *third = dump("--inactive");
 	g_assert_nonnull(strstr(third, "<description>off</description>"));

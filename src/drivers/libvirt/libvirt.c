@@ -17,11 +17,6 @@
 #include "drivers/libvirt/volume.h"
 #include "drivers/libvirt/watch.h"
 
-static GPtrArray *volumes(np_conn *conn, const char *pool, GError **error)
-{
-	return np_volumes_read(conn, pool, NULL, error);
-}
-
 const np_hypervisor_ops np_libvirt = {
 	.open = np_conn_open,
 	.close = np_conn_close,
@@ -33,7 +28,7 @@ const np_hypervisor_ops np_libvirt = {
 	.labs = np_labs_read,
 	.pool_ensure = np_pool_ensure,
 	.pool_delete = np_pool_delete,
-	.volumes = volumes,
+	.volumes = np_volume_names,
 	.volume_upload = np_volume_upload,
 	.volume_create = np_volume_create,
 	.volume_delete = np_volume_delete,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "drivers/libvirt/conn.h"
+#include "drivers/libvirt/volume.h"
 
 bool np_pool_ensure(np_conn *conn, const char *name, const char *folder, GError **error);
 bool np_pool_delete(np_conn *conn, const char *name, GError **error);

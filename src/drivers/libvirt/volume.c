@@ -222,18 +222,38 @@ static GPtrArray *read_infos(GPtrArray *handles)
 	return infos;
 }
 
-GPtrArray *np_volumes_read(np_conn *conn, const char *name, bool *exists, GError **error)
+/* The volumes of a pool; *ret_pool is NULL when there is none. */
+static GPtrArray *read_handles(np_conn *conn, const char *name, virStoragePoolPtr *ret_pool, GError **error)
 {
 	GError *local = NULL;
-	g_autoptr(virStoragePool) pool = np_pool_find(conn, name, &local);
+	*ret_pool = np_pool_find(conn, name, &local);
+	if (!local)
+		return *ret_pool ? list_volumes(conn, *ret_pool, error) : g_ptr_array_new();
+	g_propagate_error(error, local);
+	return NULL;
+}
+
+GPtrArray *np_volumes_read(np_conn *conn, const char *name, bool *exists, GError **error)
+{
+	g_autoptr(virStoragePool) pool = NULL;
+	g_autoptr(GPtrArray) handles = read_handles(conn, name, &pool, error);
 	if (exists)
 		*exists = pool || np_pool_exists(conn, name);
-	if (local) {
-		g_propagate_error(error, local);
-		return NULL;
-	}
-	if (!pool)
-		return g_ptr_array_new_with_free_func((GDestroyNotify)np_volume_info_free);
-	g_autoptr(GPtrArray) handles = list_volumes(conn, pool, error);
 	return handles ? read_infos(handles) : NULL;
+}
+
+GPtrArray *np_volume_names(np_conn *conn, const char *name, GError **error)
+{
+	g_autoptr(virStoragePool) pool = NULL;
+	g_autoptr(GPtrArray) handles = read_handles(conn, name, &pool, error);
+	if (!handles)
+		return NULL;
+	g_autoptr(GHashTable) hidden = hidden_names(handles);
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+	for (guint i = 0; i < handles->len; i++) {
+		const char *volume = virStorageVolGetName(g_ptr_array_index(handles, i));
+		if (!g_hash_table_contains(hidden, volume))
+			g_ptr_array_add(names, g_strdup(volume));
+	}
+	return names;
 }

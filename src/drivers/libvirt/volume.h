@@ -2,11 +2,22 @@
 #pragma once
 #include "drivers/libvirt/conn.h"
 
+typedef struct {
+	char *name;
+	guint64 capacity, allocation; /* bytes */
+	char *format;                 /* as libvirt found it, "raw" when it found none; NULL: it cannot say */
+	char *backing;                /* path as libvirt says, NULL: none */
+} np_volume_info;
+void np_volume_info_free(np_volume_info *info);
+
 bool np_volume_create(np_conn *conn, const char *pool, const char *name, const char *format, guint64 capacity,
                       GError **error);
 /* To that many bytes; it is in use by no running domain. */
 bool np_volume_grow(np_conn *conn, const char *pool, const char *name, guint64 capacity, GError **error);
 bool np_volume_delete(np_conn *conn, const char *pool, const char *name, GError **error);
+
+/* Of all but incomplete ones, without asking for each of them; empty when there is no pool. */
+GPtrArray *np_volume_names(np_conn *conn, const char *pool, GError **error);
 
 /* The parts of an upload. The caller holds the pool's lock. */
 virStorageVolPtr np_volume_make(np_conn *conn, virStoragePoolPtr pool, const char *name, const char *format,
