@@ -12,7 +12,7 @@ Elsewhere, and without root, it lists what is missing and exits with 1.
   --check   install nothing: print what is missing, exit with 1 if anything is'
 
 build=(gcc libc6-dev cmake make pkg-config libglib2.0-dev libxml2-dev libjson-glib-dev libyaml-dev libvirt-dev libkmod-dev
-    libguestfs-dev libssl-dev)
+    libguestfs-dev libssl-dev libcurl4-openssl-dev)
 run=(libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils libguestfs0 supermin openssh-client e2fsprogs
     dnsmasq-base iptables iproute2)
 images=(mmdebstrap debian-archive-keyring fdisk util-linux kmod cpio lz4 grub-common grub-pc-bin busybox-static)
@@ -22,7 +22,7 @@ tests=(shellcheck jq libxml2-utils guestfish openssh-server netcat-openbsd socat
 # The same for other systems: commands, and libraries as pkg-config knows them.
 commands=(cc cmake make pkg-config virsh qemu-system-x86_64 qemu-img supermin ssh mke2fs dnsmasq iptables)
 libraries=('glib-2.0 >= 2.70' 'gio-unix-2.0' 'libxml-2.0' 'json-glib-1.0' 'yaml-0.1' 'libvirt >= 9.0' 'libkmod >= 30'
-    'libguestfs >= 1.48' 'libcrypto >= 3')
+    'libguestfs >= 1.48' 'libcrypto >= 3' 'libcurl >= 7.85')
 test_commands=(shellcheck jq xmllint guestfish sshd nc socat time dot)
 readonly cmake_wanted=3.25
 

@@ -91,8 +91,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_context, np_context_clear)
  * well and with --json prints the diagnostics as JSON. */
 int np_context_load_checked(np_context *context, const np_options *options);
 int np_context_load(np_context *context, const np_options *options);
-/* Looks at images, keys and files that the lab names. */
-bool np_context_resolve(np_context *context, GError **error);
+/* Looks at images, keys and files that the lab names; downloads images that URLs name. cancel may be NULL. */
+bool np_context_resolve(np_context *context, const np_options *options, GCancellable *cancel, GError **error);
+/* Its part about images. */
+bool np_images_resolve(np_lab *lab, const np_options *options, GCancellable *cancel, GError **error);
 bool np_context_connect(np_context *context, const np_options *options, GError **error);
 bool np_context_observe(np_context *context, GError **error);
 

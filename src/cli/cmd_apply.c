@@ -95,8 +95,7 @@ static int apply_lab(np_options *options, const np_saved *saved, GError **error)
 	int code = np_context_load(&context, options);
 	if (code != NP_EXIT_OK)
 		return code;
-	np_interrupt_cancellable();
-	if (!np_context_resolve(&context, error) || !np_context_connect(&context, options, error))
+	if (!np_context_resolve(&context, options, np_interrupt_cancellable(), error) || !np_context_connect(&context, options, error))
 		return NP_EXIT_FAILED;
 	return apply_locked(&context, options, saved, error);
 }

@@ -9,7 +9,7 @@
 static np_plan *make_plan(np_context *context, const np_options *options, int *code)
 {
 	g_autoptr(GError) error = NULL;
-	if (!np_context_resolve(context, &error) || !np_context_connect(context, options, &error) ||
+	if (!np_context_resolve(context, options, NULL, &error) || !np_context_connect(context, options, &error) ||
 	    !np_context_observe(context, &error)) {
 		np_complain(options, error);
 		*code = np_exit_code(error);

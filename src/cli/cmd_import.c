@@ -110,7 +110,7 @@ static bool start(const importer *i, const np_lab *lab, GError **error)
 /* `context` has the new lab. */
 static bool adopt(const importer *i, const np_import *found, const char *text, np_context *context, GError **error)
 {
-	if (!np_context_resolve(context, error) || !is_free(i, error) || !confirm(i, found, context->lab, error))
+	if (!np_context_resolve(context, i->options, NULL, error) || !is_free(i, error) || !confirm(i, found, context->lab, error))
 		return false;
 	g_autoptr(np_lock) lock = np_lock_acquire(i->session, i->request.name, i->options->lock_timeout_ms,
 	                                          np_interrupt_cancellable(), error);

@@ -20,7 +20,7 @@ int np_cmd_plan(const np_command *command G_GNUC_UNUSED, np_options *options)
 	int code = np_context_load(&context, options);
 	if (code != NP_EXIT_OK)
 		return code;
-	if (!np_context_resolve(&context, &error) || !np_context_connect(&context, options, &error) ||
+	if (!np_context_resolve(&context, options, NULL, &error) || !np_context_connect(&context, options, &error) ||
 	    !np_context_observe(&context, &error)) {
 		np_complain(options, error);
 		return np_exit_code(error);

@@ -173,12 +173,11 @@ static bool resolve_site(np_lab *lab, np_site *site, GError **error)
 	return true;
 }
 
-bool np_context_resolve(np_context *context, GError **error)
+bool np_context_resolve(np_context *context, const np_options *options, GCancellable *cancel, GError **error)
 {
 	np_lab *lab = context->lab;
-	for (guint i = 0; i < lab->images->len; i++)
-		if (!np_image_resolve(lab, g_ptr_array_index(lab->images, i), error))
-			return false;
+	if (!np_images_resolve(lab, options, cancel, error))
+		return false;
 	context->keys = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; lab->access.authorized_keys && i < lab->access.authorized_keys->len; i++)
 		if (!read_keys(context->keys, lab, g_ptr_array_index(lab->access.authorized_keys, i), error))

@@ -50,11 +50,16 @@ static void required_check(const np_kind *kind, gpointer object, gpointer data)
 static void image_check(np_checker *c, const np_image *image)
 {
 	const char *scheme = image->source ? strstr(image->source, "://") : NULL;
-	if (scheme != NULL && !g_str_has_prefix(image->source, "http://") &&
-	    !g_str_has_prefix(image->source, "https://"))
-		np_check_error(c, NP_CODE_IMAGE_PROTOCOL, np_object_at(&np_image_kind, &image->base, "source"),
-		               "use http or https, or a file", "image '%s' comes by a protocol that is not supported",
-		               image->base.name);
+	np_pos pos = np_object_at(&np_image_kind, &image->base, "source");
+	if (scheme == NULL)
+		return;
+	if (!g_str_has_prefix(image->source, "http://") && !g_str_has_prefix(image->source, "https://"))
+		np_check_error(c, NP_CODE_IMAGE_PROTOCOL, pos, "use http or https, or a file",
+		               "image '%s' comes by a protocol that is not supported", image->base.name);
+	else if (image->sha256 == NULL)
+		np_check_warning(c, NP_CODE_IMAGE_UNPINNED, pos, "add a `sha256:`; apply says which one it got",
+		                 "image '%s' is downloaded without a sha256: what the server sends is what boots",
+		                 image->base.name);
 }
 
 /* Texts that are expanded only when they are used: are all their names known? */

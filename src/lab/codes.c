@@ -144,6 +144,8 @@ const np_code_info np_codes[] = {
          "are at least as much. Left out, they are the same."},
         {NP_CODE_UUID_TWICE, "UUID taken twice",
          "Two nodes have the same UUID. Leave it out, and one is derived; with `count` it cannot be written."},
+        {NP_CODE_IMAGE_UNPINNED, "download without a sha256",
+         "What the server sends is what boots. With `sha256` it must be what the lab was written for; apply says which one it got."},
         {NP_CODE_NETWORK_UNKNOWN, "unknown network",
          "A NIC is on a network of the site that carries its node: of the host for level 1, of the node "
          "around it below."},

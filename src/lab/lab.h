@@ -37,6 +37,9 @@ char *np_text_load(const char *what, const char *file, gsize *ret_length, GError
  * that names them. Caller frees. */
 char *np_lab_expand(const np_lab *lab, const np_node *node, const char *text, GError **error);
 
+/* For np_diags_clean: the values of sensitive variables. Caller frees. */
+np_diags *np_lab_secrets(const np_lab *lab);
+
 /* Where a file below the lab's folder really is, when links lead out of that folder: whoever shares such a lab would be given a
  * file of another's machine. NULL: it stays inside, was written as a path elsewhere, or is not there. Caller frees. */
 char *np_lab_link_target(const np_lab *lab, const char *path);

@@ -28,9 +28,10 @@ const np_kind np_access_kind = {
 static const np_field image_fields[] = {
         {NP_FIELD(np_image, source, "source", NP_FIELD_STRING), .flags = NP_FIELD_REQUIRED | NP_FIELD_PATH,
          .pattern = "^.+$", .pattern_help = "it must name a file or a URL",
-         .doc = "File, relative to the lab file, or URL (http, https) of the image."},
+         .doc = "File, relative to the lab file, or URL (http, https) of the image. What a URL names is downloaded once, by plan or "
+                "apply, and kept in ~/.cache/nestplan/downloads."},
         {NP_FIELD(np_image, sha256, "sha256", NP_FIELD_STRING), .pattern = "^[0-9a-f]{64}$",
-         .pattern_help = "it must be 64 hexadecimal digits", .doc = "SHA-256 that the image must have."},
+         .pattern_help = "it must be 64 hexadecimal digits", .doc = "SHA-256 that the image must have. A download that was cut off goes on where it ended only if it is given."},
         {NP_FIELD(np_image, format, "format", NP_FIELD_ENUM), .values = np_format_names, .def = "auto",
          .doc = "Format of the image; auto looks at its first bytes."},
 };

@@ -145,3 +145,14 @@ void np_variables_resolve(np_lab *lab, const np_load_options *options, np_diags 
 	for (guint i = 0; i < lab->variables->len; i++)
 		variable_finish(lab->variables->pdata[i], diags);
 }
+
+np_diags *np_lab_secrets(const np_lab *lab)
+{
+	np_diags *secrets = np_diags_new("");
+	for (guint i = 0; i < lab->variables->len; i++) {
+		const np_variable *variable = g_ptr_array_index(lab->variables, i);
+		if (variable->sensitive && variable->value)
+			np_diags_secret(secrets, variable->value);
+	}
+	return secrets;
+}

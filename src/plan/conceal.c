@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values of sensitive variables are taken out of all that a plan says. */
 #include "base/diag.h"
+#include "lab/lab.h"
 #include "plan/diff.h"
 
 static void hide(const np_plan *plan, char **text)
@@ -31,12 +32,7 @@ static void hide_change(const np_plan *plan, np_change *change)
 
 void np_plan_conceal(np_plan *plan, const np_lab *lab)
 {
-	g_autoptr(np_diags) secrets = np_diags_new("");
-	for (guint i = 0; i < lab->variables->len; i++) {
-		const np_variable *variable = g_ptr_array_index(lab->variables, i);
-		if (variable->sensitive && variable->value)
-			np_diags_secret(secrets, variable->value);
-	}
+	g_autoptr(np_diags) secrets = np_lab_secrets(lab);
 	if (!secrets->secrets->len)
 		return;
 	plan->secrets = g_steal_pointer(&secrets);

@@ -10,12 +10,14 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
 proxy_pid=
+server_pid=
 mounts=()
 
 # Called by clean_up before the work folder goes.
 test_clean_up() {
     local mount
     stop_proxy
+    [[ ! $server_pid ]] || kill "$server_pid" 2>/dev/null || true
     for mount in "${mounts[@]}"; do
         umount "$mount" 2>/dev/null || umount -l "$mount" || true
     done
@@ -144,6 +146,30 @@ daemon_dies() {
     expect_nothing_left
 }
 
+# The image comes from a server that goes away in the middle, and is there again.
+from_server() {
+    local web=$work/web
+    stage 'an image from a server'
+    export XDG_CACHE_HOME=$work/cache
+    mkdir -p "$web"
+    cp "$work/hollow.qcow2" "$web/disk.img"
+    python3 "$source_root/tests/unit/fetch-server.py" "$web" &
+    server_pid=$!
+    timeout 20 bash -c "until [[ -e $web/port ]]; do sleep 0.1; done"
+    write_lab "$storage"
+    sed -i "s|$work/hollow.qcow2|\"http://127.0.0.1:$(cat "$web/port")/cut/disk.img\", sha256: $(sha256sum <"$web/disk.img" | cut -d' ' -f1)|" "$lab_file"
+    np 1 apply --auto-approve
+    expect_contains 'stderr' 'cannot be downloaded' "$(err)"
+    expect_equal 'domains' '' "$(names | ours)"
+    np 0 apply --auto-approve
+    expect_equal 'the node, from the whole image' running "$(domain_state "$lab.a")"
+    kill "$server_pid"
+    np 0 plan --detailed-exitcode
+    np 0 destroy --auto-approve
+    expect_nothing_left
+    unset XDG_CACHE_HOME
+}
+
 # Somebody who may manage the host's libvirt, and nothing else.
 other_user() {
     stage 'a user who is not root'
@@ -170,4 +196,5 @@ full_pool
 full_temporary
 bad_storage
 daemon_dies
+from_server
 other_user

@@ -65,7 +65,7 @@ static np_image *add_image(const fixture *f, const char *name, const char *sourc
 static void resolve(const fixture *f, np_image *image)
 {
 	g_autoptr(GError) error = NULL;
-	bool good = np_image_resolve(f->lab, image, &error);
+	bool good = np_image_resolve(f->lab, image, NULL, &error);
 	g_assert_no_error(error);
 	g_assert_true(good);
 }
@@ -74,7 +74,7 @@ static void refuse(const fixture *f, const char *source, int code, const char *w
 {
 	np_image *image = add_image(f, "bad", source);
 	g_autoptr(GError) error = NULL;
-	g_assert_false(np_image_resolve(f->lab, image, &error));
+	g_assert_false(np_image_resolve(f->lab, image, NULL, &error));
 	g_assert_error(error, NP_ERROR, code);
 	g_test_message("%s", error->message);
 	g_assert_nonnull(strstr(error->message, words));
@@ -153,7 +153,7 @@ static void test_raw(fixture *f, gconstpointer data)
 
 	g_autoptr(GError) error = NULL;
 	image->sha256[0] = image->sha256[0] == '0' ? '1' : '0';
-	g_assert_false(np_image_resolve(f->lab, image, &error));
+	g_assert_false(np_image_resolve(f->lab, image, NULL, &error));
 	g_assert_error(error, NP_ERROR, NP_ERROR_INVALID);
 	g_assert_nonnull(strstr(error->message, hash));
 }
@@ -172,13 +172,13 @@ static void test_not_images(fixture *f, gconstpointer data)
 	refuse(f, "empty", NP_ERROR_INVALID, "empty");
 	refuse(f, "missing", NP_ERROR_NOT_FOUND, "does not exist");
 	refuse(f, ".", NP_ERROR_INVALID, "not a file");
-	refuse(f, "https://example.org/a.img", NP_ERROR_UNSUPPORTED, "download it");
+	refuse(f, "http://127.0.0.1:1/a.img", NP_ERROR_UNREACHABLE, "download it yourself");
 
 	np_image *image = add_image(f, "declared", "a.vmdk");
 	g_autofree char *raw = put(f, "a.vmdk", "boot", -1);
 	image->format = NP_FORMAT_QCOW2;
 	g_autoptr(GError) error = NULL;
-	g_assert_false(np_image_resolve(f->lab, image, &error));
+	g_assert_false(np_image_resolve(f->lab, image, NULL, &error));
 	g_assert_error(error, NP_ERROR, NP_ERROR_INVALID);
 	g_assert_nonnull(strstr(error->message, "is raw, not qcow2"));
 }

@@ -4,18 +4,25 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "drivers/image/cache.h"
 #include "lab/image_format.h"
 
-/* Absolute path of the source, NULL when it is no local file. */
-static char *local_path(const np_lab *lab, const char *source)
+static bool is_remote(const char *source)
 {
+	return strstr(source, "://") != NULL && !g_str_has_prefix(source, "file://");
+}
+
+/* Absolute path of a local file, which is downloaded where the source is a URL. */
+static char *local_path(const np_lab *lab, const np_image *image, const np_fetch_how *how, GError **error)
+{
+	const char *source = image->source;
 	if (g_str_has_prefix(source, "file://"))
-		return g_filename_from_uri(source, NULL, NULL);
-	if (strstr(source, "://") != NULL)
-		return NULL;
+		return g_filename_from_uri(source, NULL, error);
+	if (is_remote(source))
+		return np_fetch(source, image->sha256, how, error);
 	return g_canonicalize_filename(source, lab->folder ? lab->folder : ".");
 }
 
@@ -55,21 +62,24 @@ static bool check_sha256(const np_image *image, const char *path, const char *ha
 	return false;
 }
 
-static bool resolve(const np_lab *lab, np_image *image, GError **error)
+/* A web page, say, in place of an image is not kept: another time the server may send the image. */
+static bool probe(const np_image *image, const char *path, const struct stat *st, np_format *format, guint64 *virtual_size,
+                  GError **error)
 {
-	g_autofree char *path = local_path(lab, image->source);
-	if (path == NULL) {
-		g_set_error(error, NP_ERROR, NP_ERROR_UNSUPPORTED,
-		            "'%s' is not a local file, and nestplan does not download images in "
-		            "this version; download it and give the file's path",
-		            image->source);
-		return false;
-	}
+	if (np_format_probe(path, (guint64)st->st_size, format, virtual_size, error))
+		return true;
+	if (is_remote(image->source))
+		unlink(path);
+	return false;
+}
+
+static bool resolve(const np_lab *lab, np_image *image, const np_fetch_how *how, GError **error)
+{
+	g_autofree char *path = local_path(lab, image, how, error);
 	struct stat st;
 	np_format format;
 	guint64 virtual_size;
-	if (!check_file(path, &st, error) ||
-	    !np_format_probe(path, (guint64)st.st_size, &format, &virtual_size, error) ||
+	if (path == NULL || !check_file(path, &st, error) || !probe(image, path, &st, &format, &virtual_size, error) ||
 	    !check_format(image, path, format, error))
 		return false;
 	g_autofree char *hash = np_cache_sha256(path, error);
@@ -85,9 +95,9 @@ static bool resolve(const np_lab *lab, np_image *image, GError **error)
 	return true;
 }
 
-bool np_image_resolve(const np_lab *lab, np_image *image, GError **error)
+bool np_image_resolve(const np_lab *lab, np_image *image, const np_fetch_how *how, GError **error)
 {
-	if (resolve(lab, image, error))
+	if (resolve(lab, image, how, error))
 		return true;
 	g_prefix_error(error, "image '%s': ", image->base.name);
 	return false;

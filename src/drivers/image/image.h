@@ -3,12 +3,13 @@
 #pragma once
 #include <gio/gio.h>
 
+#include "drivers/image/fetch.h"
 #include "lab/model.h"
 
-/* Fills path, id, bytes, virtual_size, format. The SHA-256 is cached by (path, device, inode, size, mtime, ctime) in
+/* Fills path, id, bytes, virtual_size, format; downloads an image that a URL names. The SHA-256 is cached by (path, device, inode, size, mtime, ctime) in
  * the user's cache folder. A wrong sha256, a missing file or a qcow2 with a backing or external data file is an error
- * that names it. */
-bool np_image_resolve(const np_lab *lab, np_image *image, GError **error);
+ * that names it. how: of a download, may be NULL. */
+bool np_image_resolve(const np_lab *lab, np_image *image, const np_fetch_how *how, GError **error);
 
 /* A read-only ext4 volume with the images that the nodes inside `site` (and below) are made from; for sites deeper down
  * their own share lies in it as well. */
