@@ -14,7 +14,8 @@ typedef struct {
 	const np_options *options;
 	np_diags *secrets;
 	bool live;
-	char *url; /* of what is downloaded; NULL: nothing */
+	const np_image *image;
+	char *url; /* it is downloaded from; NULL: it is not */
 	gint64 drawn;
 } display;
 
@@ -32,13 +33,14 @@ static void show(const char *url, guint64 done, guint64 total, gpointer data)
 	d->drawn = now;
 	g_autofree char *got = np_size_human(done), *all = np_size_human(total);
 	if (total)
-		fprintf(stderr, "\r%s: %u %% of %s\033[K", d->url, (unsigned)(done * 100 / total), all);
+		fprintf(stderr, "\rimage '%s': downloading, %u %% of %s\033[K", d->image->base.name, (unsigned)(done * 100 / total), all);
 	else
-		fprintf(stderr, "\r%s: %s\033[K", d->url, got);
+		fprintf(stderr, "\rimage '%s': downloading, %s\033[K", d->image->base.name, got);
 }
 
-static void show_end(display *d, const np_image *image, bool good)
+static void show_end(display *d, bool good)
 {
+	const np_image *image = d->image;
 	if (!d->url)
 		return;
 	if (d->live)
@@ -68,8 +70,9 @@ bool np_images_resolve(np_lab *lab, const np_options *options, GCancellable *can
 	for (guint i = 0; i < lab->images->len; i++) {
 		np_image *image = g_ptr_array_index(lab->images, i);
 		GError *local = NULL;
+		d.image = image;
 		bool good = np_image_resolve(lab, image, &how, &local);
-		show_end(&d, image, good);
+		show_end(&d, good);
 		if (good)
 			continue;
 		conceal(secrets, local);
