@@ -273,9 +273,8 @@ static void warn_of_unknown(np_plan *plan, const np_seen_node *seen)
 		np_plan_warning(plan, "node '%s' is running, and what is inside is not known: %s", seen->node->address, seen->inside->why);
 }
 
-static void diff_node(diff *d, const np_node *node, const np_seen_site *seen, site_state state)
+static void diff_node(diff *d, const np_node *node, np_seen_node *have, const np_seen_site *seen, site_state state)
 {
-	np_seen_node *have = seen ? np_seen_site_node(seen, node->base.name) : NULL;
 	if (!is_looked_at(d, node->address, state, seen, have != NULL)) /* nor is anything inside: that would need it */
 		return;
 	site_state inside = diff_node_itself(d, node, have, state, seen);
@@ -320,11 +319,12 @@ void np_diff_delete_site(np_plan *plan, const np_seen_site *site, const char *re
 		delete_network(plan, site->address, g_ptr_array_index(site->networks, i), reason);
 }
 
-static void delete_orphans(diff *d, const np_site *site, const np_seen_site *seen)
+/* found: as many of the lab's nodes are there; where that is all of them none needs to be looked up. */
+static void delete_orphans(diff *d, const np_site *site, const np_seen_site *seen, guint found)
 {
 	if (!seen)
 		return;
-	for (guint i = 0; i < seen->nodes->len; i++) {
+	for (guint i = 0; found < seen->nodes->len && i < seen->nodes->len; i++) {
 		const np_seen_node *node = g_ptr_array_index(seen->nodes, i);
 		if (!np_site_node(site, node->node->base.name))
 			delete_node(d->plan, site->address, node, "lab.yaml no longer has it");
@@ -340,10 +340,15 @@ static void diff_site(diff *d, const np_site *site, const np_seen_site *seen, si
 {
 	for (guint i = 0; i < site->networks->len; i++)
 		diff_network(d, site, g_ptr_array_index(site->networks, i), seen, state);
-	for (guint i = 0; i < site->nodes->len; i++)
-		diff_node(d, g_ptr_array_index(site->nodes, i), seen, state);
+	guint found = 0;
+	for (guint i = 0; i < site->nodes->len; i++) {
+		const np_node *node = g_ptr_array_index(site->nodes, i);
+		np_seen_node *have = seen ? np_seen_site_node(seen, node->base.name) : NULL;
+		found += have != NULL;
+		diff_node(d, node, have, seen, state);
+	}
 	if (state == SITE_KNOWN || state == SITE_REBUILT)
-		delete_orphans(d, site, seen);
+		delete_orphans(d, site, seen, found);
 }
 
 bool np_node_uses(const np_node *node, const char *network)

@@ -3,15 +3,29 @@
 
 #include <string.h>
 
-#define ROWS_USUAL   24
-#define TEXTS_USUAL  512
-#define JOINED_USUAL 256
+/* Enough for nearly all; with them a record is one piece of memory, of which malloc has some at hand (below 1 KiB). */
+#define ROWS_USUAL  24
+#define TEXTS_USUAL 512
+
+struct np_record {
+	np_row *rows; /* usual_rows, or a larger array when there are more */
+	guint length, room;
+	char *free;     /* where the next text goes */
+	gsize left;     /* bytes there */
+	GSList *pieces; /* further ones for texts */
+	np_row usual_rows[ROWS_USUAL];
+	char usual_texts[TEXTS_USUAL];
+};
 
 np_record *np_record_new(void)
 {
-	np_record *record = g_new(np_record, 1);
-	record->rows = g_array_sized_new(FALSE, FALSE, sizeof(np_row), ROWS_USUAL);
-	record->texts = g_string_chunk_new(TEXTS_USUAL);
+	np_record *record = g_malloc(sizeof(*record));
+	record->rows = record->usual_rows;
+	record->length = 0;
+	record->room = ROWS_USUAL;
+	record->free = record->usual_texts;
+	record->left = TEXTS_USUAL;
+	record->pieces = NULL;
 	return record;
 }
 
@@ -19,24 +33,40 @@ void np_record_free(np_record *record)
 {
 	if (!record)
 		return;
-	g_array_unref(record->rows);
-	g_string_chunk_free(record->texts);
+	if (record->rows != record->usual_rows)
+		g_free(record->rows);
+	g_slist_free_full(record->pieces, g_free);
 	g_free(record);
 }
 
 guint np_record_length(const np_record *record)
 {
-	return record ? record->rows->len : 0;
+	return record ? record->length : 0;
 }
 
 const np_row *np_record_row(const np_record *record, guint i)
 {
-	return &g_array_index(record->rows, np_row, i);
+	return &record->rows[i];
+}
+
+/* Room for a text with its end. */
+static char *take_room(np_record *record, gsize size)
+{
+	if (size > record->left) {
+		record->left = MAX(size, TEXTS_USUAL);
+		record->free = g_malloc(record->left);
+		record->pieces = g_slist_prepend(record->pieces, record->free);
+	}
+	char *room = record->free;
+	record->free += size;
+	record->left -= size;
+	return room;
 }
 
 const char *np_record_keep(np_record *record, const char *text)
 {
-	return text ? g_string_chunk_insert(record->texts, text) : NULL;
+	gsize size = text ? strlen(text) + 1 : 0;
+	return text ? memcpy(take_room(record, size), text, size) : NULL;
 }
 
 static gsize joined_size(const char *first, va_list rest)
@@ -49,24 +79,31 @@ static gsize joined_size(const char *first, va_list rest)
 
 const char *np_record_join(np_record *record, const char *first, ...)
 {
-	char usual[JOINED_USUAL];
 	va_list args;
 	va_start(args, first);
-	gsize size = joined_size(first, args);
+	char *text = take_room(record, joined_size(first, args)), *end = text;
 	va_end(args);
-	g_autofree char *large = size > sizeof(usual) ? g_malloc(size) : NULL;
-	char *text = large ? large : usual, *end = text;
 	va_start(args, first);
 	for (const char *part = first; part; part = va_arg(args, const char *))
 		end = g_stpcpy(end, part);
 	va_end(args);
-	return np_record_keep(record, text);
+	return text;
+}
+
+static void make_room(np_record *record)
+{
+	bool usual = record->rows == record->usual_rows;
+	record->room *= 2;
+	record->rows = g_renew(np_row, usual ? NULL : record->rows, record->room);
+	if (usual)
+		memcpy(record->rows, record->usual_rows, sizeof(record->usual_rows));
 }
 
 void np_record_add(np_record *record, const char *name, const char *value)
 {
-	np_row row = {name, value};
-	g_array_append_val(record->rows, row);
+	if (record->length == record->room)
+		make_room(record);
+	record->rows[record->length++] = (np_row){name, value};
 }
 
 void np_record_take(np_record *record, const char *name, char *value)
@@ -77,9 +114,11 @@ void np_record_take(np_record *record, const char *name, char *value)
 
 void np_record_remove(np_record *record, const char *name)
 {
-	for (guint i = record->rows->len; i-- > 0;)
-		if (strcmp(np_record_row(record, i)->name, name) == 0)
-			g_array_remove_index(record->rows, i);
+	guint kept = 0;
+	for (guint i = 0; i < record->length; i++)
+		if (strcmp(record->rows[i].name, name) != 0)
+			record->rows[kept++] = record->rows[i];
+	record->length = kept;
 }
 
 const char *np_record_get(const np_record *record, const char *name, bool *found)

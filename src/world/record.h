@@ -9,11 +9,8 @@ typedef struct {
 	const char *name, *value;
 } np_row;
 
-/* A plan of many nodes makes millions of rows: they lie in one array, and their texts beside each other. */
-typedef struct {
-	GArray *rows; /* of np_row; their texts are the record's, or last as long as it does */
-	GStringChunk *texts;
-} np_record;
+/* Their texts are the record's, or last as long as it does. A plan of many nodes makes millions of rows: they lie beside each other. */
+typedef struct np_record np_record;
 
 np_record *np_record_new(void);
 /* NULL is allowed. */

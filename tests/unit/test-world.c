@@ -281,6 +281,15 @@ static void test_record(void)
 	g_assert_null(np_record_get(record, "cpu", &found));
 	g_assert_false(found);
 	g_assert_cmpuint(np_record_length(record), ==, 3);
+	for (unsigned i = 0; i < 1000; i++) {
+		char number[16];
+		g_snprintf(number, sizeof(number), "%u", i);
+		np_record_add(record, np_record_join(record, "hosts.", number, NULL), np_record_keep(record, number));
+	}
+	g_assert_cmpuint(np_record_length(record), ==, 1003);
+	g_assert_cmpstr(np_record_get(record, "hosts.999", NULL), ==, "999");
+	g_assert_cmpstr(np_record_get(record, "memory", NULL), ==, "2GiB");
+	g_assert_cmpstr(np_record_row(record, 3)->name, ==, "hosts.0");
 	g_assert_cmpuint(np_record_length(NULL), ==, 0);
 	g_assert_null(np_record_get(NULL, "cpu", &found));
 }
