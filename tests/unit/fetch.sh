@@ -185,9 +185,9 @@ two_at_once() {
     expect 'one request' '/slow/disk.img whole' "$(cat "$work/log")"
 }
 
-ended() {
+# end_in_the_middle: what is left is a part.
+end_in_the_middle() {
     local pid code=0
-    fresh "$base/slow/disk.img" "$sum"
     "$nestplan" plan "$work/lab.yaml" --connect test:///default >"$work/out" 2>"$work/err" </dev/null &
     pid=$!
     while [[ ! $(find "$copies" -size +100k 2>/dev/null) ]]; do
@@ -196,8 +196,19 @@ ended() {
     kill -9 "$pid"
     wait "$pid" 2>/dev/null || code=$?
     expect 'it was ended in the middle' '137 disk.img.part' "$code $(kept)"
+}
+
+ended() {
+    fresh "$base/slow/disk.img" "$sum"
+    end_in_the_middle
     plan 0
     expect_copy 'ended and run again'
+    expect 'it went on' 'whole bytes' "$(awk '{sub("=.*", "", $2); print $2}' "$work/log" | xargs)"
+    fresh "$base/slow/disk.img"
+    end_in_the_middle
+    plan 0
+    expect_copy 'ended and run again without a sha256'
+    expect 'it began anew' 'whole whole' "$(awk '{print $2}' "$work/log" | xargs)"
 }
 
 full_disk() {

@@ -197,13 +197,11 @@ static int lock_part(const char *path, struct stat *ret)
 {
 	for (;;) {
 		struct stat named;
-		int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (fd >= 0 && flock(fd, LOCK_EX) == 0 && fstat(fd, ret) == 0 &&
-		    (lstat(path, &named) < 0 || named.st_ino != ret->st_ino)) {
-			close(fd);
-			continue;
-		}
-		return fd;
+		g_auto(owned_fd) fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, ret) < 0)
+			return -1;
+		if (lstat(path, &named) == 0 && named.st_ino == ret->st_ino)
+			return g_steal_fd(&fd);
 	}
 }
 
@@ -214,7 +212,7 @@ static bool open_part(fetch *f, GError **error)
 		return false;
 	f->fd = lock_part(f->part, &st);
 	if (f->fd < 0) {
-		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "'%s' cannot be made: %s; set XDG_CACHE_HOME to another place", f->part,
+		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "'%s' cannot be made and locked: %s; set XDG_CACHE_HOME to another place", f->part,
 		            g_strerror(errno));
 		return false;
 	}
