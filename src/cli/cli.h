@@ -65,6 +65,8 @@ int np_cmd_version(const np_command *command, np_options *options);
 
 /* ── terminal ── */
 bool np_colour(FILE *stream, const np_options *options);
+/* Whether standard error is a terminal on which a line can be drawn again, and progress is wanted. */
+bool np_live(const np_options *options);
 /* The text of a message after `used` columns: wrapped on a terminal, else as it is, so that programs find one in a line. Caller frees. */
 char *np_message(FILE *stream, const char *text, unsigned used);
 /* "error: …" on stderr. */

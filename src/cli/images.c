@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The images of a lab, and a display of those that are downloaded. */
 #include <string.h>
-#include <unistd.h>
 
 #include "base/diag.h"
 #include "base/units.h"
@@ -65,7 +64,7 @@ static void conceal(const np_diags *secrets, GError *error)
 bool np_images_resolve(np_lab *lab, const np_options *options, GCancellable *cancel, GError **error)
 {
 	g_autoptr(np_diags) secrets = np_lab_secrets(lab);
-	display d = {.options = options, .secrets = secrets, .live = isatty(STDERR_FILENO) && !options->quiet};
+	display d = {.options = options, .secrets = secrets, .live = np_live(options)};
 	np_fetch_how how = {show, &d, cancel};
 	for (guint i = 0; i < lab->images->len; i++) {
 		np_image *image = g_ptr_array_index(lab->images, i);

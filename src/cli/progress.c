@@ -148,8 +148,7 @@ np_progress *np_progress_new(const np_options *options, unsigned steps)
 	p->json = options->json;
 	p->quiet = options->quiet || options->json;
 	p->verbose = options->verbose;
-	const char *term = g_getenv("TERM");
-	p->live = !p->quiet && isatty(STDERR_FILENO) && term && !g_str_equal(term, "dumb");
+	p->live = !p->quiet && np_live(options);
 	p->colour = np_colour(stderr, options);
 	p->begun = p->last_line = g_get_monotonic_time();
 	p->active = g_ptr_array_new_with_free_func(running_free);

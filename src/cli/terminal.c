@@ -16,6 +16,12 @@ bool np_colour(FILE *stream, const np_options *options)
 	return !options->no_color && !(no_color && *no_color) && isatty(fileno(stream)) && term && !g_str_equal(term, "dumb");
 }
 
+bool np_live(const np_options *options)
+{
+	const char *term = g_getenv("TERM");
+	return !options->quiet && isatty(STDERR_FILENO) && term && !g_str_equal(term, "dumb");
+}
+
 void np_complain(const np_options *options, const GError *error)
 {
 	bool colour = np_colour(stderr, options);
