@@ -6,14 +6,9 @@
 #include "base/units.h"
 #include "plan/diff.h"
 
-static bool begins_with(const char *name, const char *what)
-{
-	return strncmp(name, what, strlen(what)) == 0;
-}
-
 bool np_row_is_item(const char *name)
 {
-	return begins_with(name, "disks.") || begins_with(name, "nics.") || begins_with(name, "hosts.");
+	return g_str_has_prefix(name, "disks.") || g_str_has_prefix(name, "nics.") || g_str_has_prefix(name, "hosts.");
 }
 
 bool np_row_is_limit(const char *name)
@@ -23,7 +18,7 @@ bool np_row_is_limit(const char *name)
 
 bool np_row_is_part(const char *name)
 {
-	return begins_with(name, "disks.") && strchr(name + strlen("disks."), '.');
+	return g_str_has_prefix(name, "disks.") && strchr(name + strlen("disks."), '.');
 }
 
 static const char *size_text(np_record *rows, guint64 bytes)
