@@ -146,6 +146,31 @@ daemon_dies() {
     expect_nothing_left
 }
 
+# stopped_by COMMAND TEXT: apply waits for a guest that never answers, and notices at once what virsh does to it.
+stopped_by() {
+    local code=0 pid
+    write_lab "$storage"
+    sed -i 's|ready: {wait: none}|ready: {timeout: 10m}|' "$lab_file"
+    "$nestplan" apply "$lab_file" --auto-approve >"$work/out" 2>"$work/err" </dev/null &
+    pid=$!
+    timeout 120 bash -c "until virsh -q domstate $lab.a 2>/dev/null | grep -q running; do sleep 0.2; done"
+    sleep 2 # it is waited for
+    virsh -q "$1" "$lab.a"
+    SECONDS=0
+    wait "$pid" || code=$?
+    expect_equal "exit code after virsh $1" 1 "$code"
+    ((SECONDS < 30)) || fail "it took $SECONDS s to notice"
+    expect_contains 'stderr' "Node 'a' (level 1) is not ready: $2" "$(err)"
+    np 0 destroy --auto-approve
+    expect_nothing_left
+}
+
+stopped() {
+    stage 'a guest that stops while it is waited for'
+    stopped_by suspend 'somebody or its hypervisor paused it'
+    stopped_by destroy 'somebody cut its power'
+}
+
 # The image comes from a server that goes away in the middle, and is there again.
 from_server() {
     local web=$work/web
@@ -196,5 +221,6 @@ full_pool
 full_temporary
 bad_storage
 daemon_dies
+stopped
 from_server
 other_user

@@ -643,7 +643,7 @@ static void test_watch(void)
 	g_assert_no_error(error);
 	g_assert_cmpuint(s.told, ==, 0);
 	g_assert_cmpint(virDomainSuspend(domain), ==, 0);
-	expect_told(&s, 1, false, "its hypervisor paused it");
+	expect_told(&s, 1, false, "somebody or its hypervisor paused it; `virsh domstate --reason` tells which");
 	np_libvirt.domain_unwatch(watch);
 	watch = np_libvirt.domain_watch(conn, "test", on_stopped, &s, &error); /* one that has stopped before */
 	expect_told(&s, 2, false, "somebody suspended it");

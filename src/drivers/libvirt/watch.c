@@ -69,7 +69,8 @@ static int on_lifecycle(virConnectPtr vir G_GNUC_UNUSED, virDomainPtr domain G_G
 	case VIR_DOMAIN_EVENT_SUSPENDED:
 		tell(data, false, detail == VIR_DOMAIN_EVENT_SUSPENDED_IOERROR ? paused_how(VIR_DOMAIN_PAUSED_IOERROR)
 		                  : detail == VIR_DOMAIN_EVENT_SUSPENDED_WATCHDOG ? paused_how(VIR_DOMAIN_PAUSED_WATCHDOG)
-		                                                                  : "its hypervisor paused it");
+		                                                                  : "somebody or its hypervisor paused it; `virsh "
+		                                                                    "domstate --reason` tells which");
 		break;
 	case VIR_DOMAIN_EVENT_STOPPED:
 		tell(data, true, detail == VIR_DOMAIN_EVENT_STOPPED_DESTROYED ? "somebody cut its power"
