@@ -13,7 +13,8 @@ const np_command np_commands[] = {
 	 "file var var-file strict print resources json", 0, 1, np_cmd_validate},
 	{"plan", "[LAB]", "show what apply would change",
 	 "With --detailed-exitcode the exit code is 0 without changes, 2 with changes and 1 after an error. With --verbose nothing is "
-	 "folded. --out saves the plan for 'nestplan apply FILE', which refuses it when lab or world have moved.",
+	 "folded. --out saves the plan for 'nestplan apply FILE', which refuses it when lab or world have moved. Images that a URL names are "
+	 "downloaded, for their content is part of the plan.",
 	 LAB_OPTIONS " target replace destroy refresh-only out detailed-exitcode json", 0, 1, np_cmd_plan},
 	{"apply", "[LAB|PLAN]", "make what is there match the lab file",
 	 "Shows the plan, asks, and does it: networks, disks and nodes of every level, each hypervisor proven to have KVM inside before "
