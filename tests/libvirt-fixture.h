@@ -30,7 +30,7 @@ static inline np_network *fixture_network(np_lab *lab, const char *name, const c
 	network->libvirt_name = g_strdup_printf("%s.%s", lab->name, name);
 	g_autofree char *digits = np_ident_short(8, lab->name, name, NULL);
 	network->device = g_strconcat("np", digits, NULL);
-	g_ptr_array_add(lab->site.networks, network);
+	g_ptr_array_add(np_objects_own(&lab->site.networks), network);
 	return network;
 }
 
@@ -44,7 +44,7 @@ static inline np_node *fixture_node(np_lab *lab, const char *name, guint64 memor
 	node->vcpus = vcpus;
 	node->level = node->index = 1;
 	node->parent = &lab->site;
-	g_ptr_array_add(lab->site.nodes, node);
+	g_ptr_array_add(np_objects_own(&lab->site.nodes), node);
 	return node;
 }
 
@@ -53,7 +53,7 @@ static inline np_disk *fixture_disk(np_node *node, const char *name, int bus, in
 	np_disk *disk = np_object_new(&np_disk_kind, name);
 	disk->bus = bus;
 	disk->cache = cache;
-	g_ptr_array_add(node->disks, disk);
+	g_ptr_array_add(np_objects_own(&node->disks), disk);
 	return disk;
 }
 
@@ -64,7 +64,7 @@ static inline np_nic *fixture_nic(np_node *node, const char *name, const char *n
 	nic->network = g_strdup(network);
 	nic->address = address ? fixture_ip(address) : 0;
 	nic->mac = np_ident_mac(node->libvirt_name, name, NULL);
-	g_ptr_array_add(node->nics, nic);
+	g_ptr_array_add(np_objects_own(&node->nics), nic);
 	return nic;
 }
 
@@ -72,7 +72,7 @@ static inline void fixture_feature(np_node *node, const char *name, int policy)
 {
 	np_feature *feature = np_object_new(&np_feature_kind, name);
 	feature->policy = policy;
-	g_ptr_array_add(node->cpu.features, feature);
+	g_ptr_array_add(np_objects_own(&node->cpu.features), feature);
 }
 
 static inline np_lab *fixture_empty(const char *name)
@@ -80,7 +80,7 @@ static inline np_lab *fixture_empty(const char *name)
 	np_lab *lab = np_object_new(&np_lab_kind, name);
 	g_free(lab->name);
 	lab->name = g_strdup(name);
-	lab->site.address = g_strdup("");
+	lab->site.address = "";
 	return lab;
 }
 
@@ -102,7 +102,7 @@ static inline np_lab *fixture_lab(const char *name)
 	fixture_nic(compute, "tunnel", NULL, "10.20.1.11");
 	np_node *inner = np_object_new(&np_node_kind, "guest");
 	inner->parent = &compute->site;
-	g_ptr_array_add(compute->site.nodes, inner);
+	g_ptr_array_add(np_objects_own(&compute->site.nodes), inner);
 
 	np_node *leaf = fixture_node(lab, "leaf", 512 * MIB, 1);
 	leaf->accel = NP_ACCEL_AUTO;

@@ -80,10 +80,12 @@ static void root_complete(np_node *node)
 	if (root == NULL) {
 		root = np_object_new(&np_disk_kind, "root");
 		defaults_fill(&np_disk_kind, root, NULL);
-	} else {
+	} else if (node->disks->pdata[0] != root) {
 		g_ptr_array_remove(node->disks, root);
+	} else {
+		return;
 	}
-	g_ptr_array_insert(node->disks, 0, root);
+	g_ptr_array_insert(np_objects_own(&node->disks), 0, root);
 }
 
 static void site_complete(np_lab *lab, np_site *site);
@@ -103,7 +105,7 @@ static void node_complete(np_lab *lab, np_site *parent, np_node *node)
 			nic->network = g_strdup(nic->base.name);
 	}
 	root_complete(node);
-	node->site.address = g_strdup(node->address);
+	node->site.address = node->address;
 	node->site.level = node->level;
 	node->site.node = node;
 	site_complete(lab, &node->site);
@@ -112,7 +114,7 @@ static void node_complete(np_lab *lab, np_site *parent, np_node *node)
 /* Links, names and ids of what a site carries. Its own address, level and node are set. */
 static void site_complete(np_lab *lab, np_site *site)
 {
-	site->storage = g_strdup(lab->host.storage);
+	site->storage = lab->host.storage;
 	np_site_index(site);
 	for (guint i = 0; i < site->networks->len; i++)
 		network_complete(lab, site, site->networks->pdata[i]);
@@ -138,7 +140,7 @@ void np_lab_complete(np_lab *lab, np_diags *diags)
 	np_object_walk(&np_lab_kind, lab, paths_resolve, lab->folder);
 	if (lab->name == NULL) /* an error already; the rest is still checked */
 		lab->name = g_strdup("lab");
-	lab->site.address = g_strdup("");
+	lab->site.address = "";
 	site_complete(lab, &lab->site);
 	np_lab_complete_addresses(lab, diags);
 	np_lab_foreach_node(&lab->site, ready_complete, NULL);

@@ -141,7 +141,7 @@ static void names_decode(np_decoder *d, const np_label *label, map_filler *m, co
 static void map_decode(np_decoder *d, const np_label *label, const np_field *field, gpointer object,
                        const np_doc_node *value)
 {
-	map_filler m = {field, NP_MEMBER(GPtrArray *, object, field), NULL};
+	map_filler m = {field, np_objects_own(&NP_MEMBER(GPtrArray *, object, field)), NULL};
 	g_autoptr(GHashTable) index = NULL;
 	if (value->type != NP_DOC_SCALAR && value->list->n > ENTRIES_MAX) {
 		np_diags_error(d->diags, NP_CODE_LAB_TOO_LARGE, value->pos, NULL, "'%s' has more than %d entries",
@@ -169,7 +169,7 @@ static void map_decode(np_decoder *d, const np_label *label, const np_field *fie
 static void list_decode(np_decoder *d, const np_label *label, const np_field *field, gpointer object,
                         const np_doc_node *value)
 {
-	GPtrArray *list = NP_MEMBER(GPtrArray *, object, field);
+	GPtrArray *list = np_objects_own(&NP_MEMBER(GPtrArray *, object, field));
 	if (value->type != NP_DOC_LIST) {
 		g_autofree char *where = np_label_format(label);
 		np_diags_error(d->diags, NP_CODE_KIND, value->pos, "start each with '- '", "'%s' of %s must be a list",

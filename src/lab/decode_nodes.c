@@ -112,7 +112,7 @@ static void group_expand(np_decoder *d, const group *g, np_site *site, const cha
 		node->index = i;
 		node->address = np_address_join(site_address, name);
 		node->level = np_address_level(node->address);
-		g_ptr_array_add(site->nodes, node);
+		g_ptr_array_add(np_objects_own(&site->nodes), node);
 		node_decode(d, g, node);
 	}
 }
@@ -285,7 +285,7 @@ void np_decode_templates(np_decoder *d)
 		const np_doc_node *key = d->types->list->items[2 * i], *value = d->types->list->items[2 * i + 1];
 		if (!np_decode_key(d, &np_node_kind, key))
 			continue;
-		g_ptr_array_add(d->lab->types, g_strdup(key->text));
+		g_ptr_array_add(np_strings_own(&d->lab->types), g_strdup(key->text));
 		if (!g_hash_table_contains(d->used_types, key->text) && !np_doc_is_null(value))
 			template_check(d, "type", key->text, value);
 	}

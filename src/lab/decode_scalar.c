@@ -269,7 +269,7 @@ static void string_decode(np_decoder *d, const np_label *label, const np_field *
 void np_decode_strings(np_decoder *d, const np_label *label, const np_field *field, gpointer object,
                        const np_doc_node *value)
 {
-	GPtrArray *strings = NP_MEMBER(GPtrArray *, object, field);
+	GPtrArray *strings = np_strings_own(&NP_MEMBER(GPtrArray *, object, field));
 	if (value->type != NP_DOC_LIST) {
 		g_autofree char *where = np_label_format(label);
 		np_diags_error(d->diags, NP_CODE_KIND, value->pos, "write it as [a, b]", "'%s' of %s must be a list",

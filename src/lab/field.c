@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cidr.h"
 #include "base/units.h"
 
@@ -17,11 +18,9 @@ static void object_init(const np_kind *kind, gpointer object)
 		case NP_FIELD_STRUCT: object_init(field->of, &MEMBER(char, object, field)); break;
 		case NP_FIELD_STRINGS:
 		case NP_FIELD_TEMPLATES:
-			MEMBER(GPtrArray *, object, field) = g_ptr_array_new_with_free_func(g_free);
-			break;
 		case NP_FIELD_MAP:
 		case NP_FIELD_LIST:
-		case NP_FIELD_NODES: MEMBER(GPtrArray *, object, field) = g_ptr_array_new(); break;
+		case NP_FIELD_NODES: MEMBER(GPtrArray *, object, field) = NP_ARRAY_EMPTY; break;
 		default: break;
 		}
 	}
@@ -35,11 +34,21 @@ gpointer np_object_new(const np_kind *kind, const char *name)
 	return object;
 }
 
-static void objects_free(const np_kind *kind, GPtrArray *objects)
+static void objects_clear(const np_kind *kind, GPtrArray **objects)
 {
-	for (guint i = 0; objects != NULL && i < objects->len; i++)
-		np_object_free(kind, objects->pdata[i]);
-	g_clear_pointer(&objects, g_ptr_array_unref);
+	for (guint i = 0; *objects != NULL && i < (*objects)->len; i++)
+		np_object_free(kind, (*objects)->pdata[i]);
+	np_array_clear(objects);
+}
+
+GPtrArray *np_objects_own(GPtrArray **member)
+{
+	return np_array_own(member, NULL);
+}
+
+GPtrArray *np_strings_own(GPtrArray **member)
+{
+	return np_array_own(member, g_free);
 }
 
 static void field_clear(const np_field *field, gpointer object)
@@ -48,10 +57,10 @@ static void field_clear(const np_field *field, gpointer object)
 	case NP_FIELD_STRING: g_clear_pointer(&MEMBER(char *, object, field), g_free); break;
 	case NP_FIELD_STRUCT: np_object_clear(field->of, &MEMBER(char, object, field)); break;
 	case NP_FIELD_STRINGS:
-	case NP_FIELD_TEMPLATES: g_clear_pointer(&MEMBER(GPtrArray *, object, field), g_ptr_array_unref); break;
+	case NP_FIELD_TEMPLATES: np_array_clear(&MEMBER(GPtrArray *, object, field)); break;
 	case NP_FIELD_MAP:
 	case NP_FIELD_LIST:
-	case NP_FIELD_NODES: objects_free(field->of, g_steal_pointer(&MEMBER(GPtrArray *, object, field))); break;
+	case NP_FIELD_NODES: objects_clear(field->of, &MEMBER(GPtrArray *, object, field)); break;
 	default: break;
 	}
 }

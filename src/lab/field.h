@@ -75,13 +75,18 @@ typedef struct {
 	np_pos *at;  /* place of each written field's value, n_fields long, or NULL */
 } np_object;
 
-/* All arrays of a new object exist, also those of its inline objects. Arrays of objects have no free function of their
- * own: np_object_free frees the elements; arrays of strings free theirs. */
+/* All arrays of a new object exist, also those of its inline objects, but as long as they are empty they are one that all
+ * objects share (base/array.h): to add to one take it by np_objects_own or np_strings_own. */
 gpointer np_object_new(const np_kind *kind, const char *name);
 /* Frees what the table describes, and the object itself. */
 void np_object_free(const np_kind *kind, gpointer object);
 /* As np_object_free for an inline object: contents only. */
 void np_object_clear(const np_kind *kind, gpointer object);
+
+/* An object's array, to be changed. Arrays of objects have no free function of their own, np_object_free frees the elements; arrays
+ * of strings free theirs. Borrowed. */
+GPtrArray *np_objects_own(GPtrArray **member);
+GPtrArray *np_strings_own(GPtrArray **member);
 
 const np_field *np_kind_field(const np_kind *kind, const char *name);
 gboolean np_object_has(const np_kind *kind, const np_object *object, const char *field);

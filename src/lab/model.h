@@ -115,11 +115,11 @@ typedef struct {
 	GPtrArray *networks; /* of np_network* */
 	GPtrArray *nodes;    /* of np_node*, after count expansion */
 	/* derived by complete */
-	char *address;       /* "" for the host, else the node's */
+	const char *address; /* borrowed: "" for the host, else the node's */
 	unsigned level;      /* 0 for the host */
 	np_node *node;       /* borrowed; NULL for the host */
 	GHashTable *nodes_by_name, *networks_by_name; /* of what they hold; NULL where the arrays are short */
-	char *storage;       /* absolute folder: STORAGE/images and STORAGE/LAB are the pools' folders */
+	const char *storage; /* borrowed from the host: absolute folder; STORAGE/images and STORAGE/LAB are the pools' folders */
 	char *share;         /* volume that brings the images to a node's site, "share-HEX.raw"; by drivers/image */
 } np_site;
 

@@ -135,8 +135,6 @@ static void lab_clear(gpointer object)
 {
 	np_lab *lab = object;
 	np_site_clear(&lab->site);
-	g_clear_pointer(&lab->site.address, g_free);
-	g_clear_pointer(&lab->site.storage, g_free);
 	g_clear_pointer(&lab->file, g_free);
 	g_clear_pointer(&lab->folder, g_free);
 	g_clear_pointer(&lab->written, g_hash_table_unref);

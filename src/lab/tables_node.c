@@ -191,8 +191,6 @@ static void node_clear(gpointer object)
 	g_clear_pointer(&node->address, g_free);
 	g_clear_pointer(&node->libvirt_name, g_free);
 	np_site_clear(&node->site);
-	g_clear_pointer(&node->site.address, g_free);
-	g_clear_pointer(&node->site.storage, g_free);
 	g_clear_pointer(&node->site.share, g_free);
 	g_clear_pointer(&node->inject_id, g_free);
 }

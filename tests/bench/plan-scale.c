@@ -56,7 +56,7 @@ static np_node *copy_node(np_node *node)
 	copy->cpu.mode = NP_CPU_HOST_PASSTHROUGH;
 	for (guint i = 0; i < node->disks->len; i++) {
 		np_disk *disk = g_ptr_array_index(node->disks, i), *one = np_object_new(&np_disk_kind, disk->base.name);
-		g_ptr_array_add(copy->disks, one);
+		g_ptr_array_add(np_objects_own(&copy->disks), one);
 	}
 	for (guint i = 0; i < node->nics->len; i++) {
 		np_nic *nic = g_ptr_array_index(node->nics, i), *one = np_object_new(&np_nic_kind, nic->base.name);
@@ -64,7 +64,7 @@ static np_node *copy_node(np_node *node)
 		one->network = g_strdup(nic->network ? nic->network : nic->base.name);
 		one->mac = g_strdup(nic->mac);
 		one->address = nic->address;
-		g_ptr_array_add(copy->nics, one);
+		g_ptr_array_add(np_objects_own(&copy->nics), one);
 	}
 	return copy;
 }

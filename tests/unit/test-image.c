@@ -58,7 +58,7 @@ static np_image *add_image(const fixture *f, const char *name, const char *sourc
 {
 	np_image *image = np_object_new(&np_image_kind, name);
 	image->source = g_strdup(source);
-	g_ptr_array_add(f->lab->images, image);
+	g_ptr_array_add(np_objects_own(&f->lab->images), image);
 	return image;
 }
 
@@ -218,7 +218,7 @@ static np_node *add_node(np_site *site, const char *name, const char *image)
 {
 	np_node *node = np_object_new(&np_node_kind, name);
 	node->image = g_strdup(image);
-	g_ptr_array_add(site->nodes, node);
+	g_ptr_array_add(np_objects_own(&site->nodes), node);
 	return node;
 }
 

@@ -321,7 +321,7 @@ static void change_nic(np_node *node, const char *name, const char *mac)
 	if (!nic) {
 		nic = np_object_new(&np_nic_kind, name);
 		nic->network = g_strdup("mgmt");
-		g_ptr_array_add(node->nics, nic);
+		g_ptr_array_add(np_objects_own(&node->nics), nic);
 	}
 	g_free(nic->mac);
 	nic->mac = g_strdup(mac);
@@ -331,7 +331,7 @@ static void change_disk(np_node *node, const char *field, const char *name, cons
 {
 	np_disk *disk = np_map_find(node->disks, name);
 	if (!disk)
-		g_ptr_array_add(node->disks, disk = np_object_new(&np_disk_kind, name));
+		g_ptr_array_add(np_objects_own(&node->disks), disk = np_object_new(&np_disk_kind, name));
 	if (g_str_equal(field, "bus"))
 		disk->bus = index_of(np_bus_names, value);
 	else if (g_str_equal(field, "cache"))

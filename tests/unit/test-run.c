@@ -732,8 +732,8 @@ static np_seen_node *seen_before(const np_node *node)
 	seen->node->vcpus = node->vcpus - 1;
 	np_disk *root = np_object_new(&np_disk_kind, "root");
 	root->size = 1;
-	g_ptr_array_add(seen->node->disks, root);
-	g_ptr_array_add(seen->node->disks, np_object_new(&np_disk_kind, "old"));
+	g_ptr_array_add(np_objects_own(&seen->node->disks), root);
+	g_ptr_array_add(np_objects_own(&seen->node->disks), np_object_new(&np_disk_kind, "old"));
 	return seen;
 }
 
@@ -759,7 +759,7 @@ static char *become(np_step_kind kind, int then)
 	g_autoptr(GError) error = NULL;
 	np_node *node = np_lab_node(lab, "hyp");
 	((np_disk *)np_map_find(node->disks, "root"))->size = 2;
-	g_ptr_array_add(node->disks, np_object_new(&np_disk_kind, "new"));
+	g_ptr_array_add(np_objects_own(&node->disks), np_object_new(&np_disk_kind, "new"));
 	volume_names = "hyp.root.qcow2 hyp.old.qcow2 hyp-2.old.qcow2";
 	g_autoptr(np_session) session = np_session_new(&fakes, lab, NULL, &error);
 	g_assert_no_error(error);

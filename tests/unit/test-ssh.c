@@ -40,9 +40,9 @@ static np_node *add_node(np_site *site, const char *name, const char *address, n
 	if (ip != 0) {
 		np_nic *nic = np_object_new(&np_nic_kind, "mgmt");
 		nic->address = ip;
-		g_ptr_array_add(node->nics, nic);
+		g_ptr_array_add(np_objects_own(&node->nics), nic);
 	}
-	g_ptr_array_add(site->nodes, node);
+	g_ptr_array_add(np_objects_own(&site->nodes), node);
 	return node;
 }
 

@@ -369,7 +369,7 @@ static np_lab *small_lab(void)
 	fixture_nic(node, "eth0", "net", "10.97.41.10");
 	np_node *inner = np_object_new(&np_node_kind, "guest");
 	inner->parent = &node->site;
-	g_ptr_array_add(node->site.nodes, inner);
+	g_ptr_array_add(np_objects_own(&node->site.nodes), inner);
 	return lab;
 }
 
@@ -782,7 +782,7 @@ static void test_deaf_guest(context *test, gconstpointer data)
 	g_assert_nonnull(strstr(error->message, "NIC 'eth0'"));
 	g_test_message("%s", error->message);
 	g_clear_error(&error);
-	g_ptr_array_add(node->nics, nic);
+	g_ptr_array_add(np_objects_own(&node->nics), nic);
 	g_autofree char *after = dump("--inactive");
 	g_assert_cmpstr(before, ==, after);
 	np_libvirt.domain_stop(test->conn, LAB, node->libvirt_name, 0, NULL, &error);

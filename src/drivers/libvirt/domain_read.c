@@ -33,7 +33,7 @@ static void read_cpu(xmlNode *root, np_cpu *cpu)
 		np_feature *feature = np_object_new(&np_feature_kind, name);
 		feature->policy = enum_of(np_policy_names, np_xml_get(element, "@policy"), NP_POLICY_REQUIRE);
 		np_object_mark(&np_feature_kind, &feature->base, "policy");
-		g_ptr_array_add(cpu->features, feature);
+		g_ptr_array_add(np_objects_own(&cpu->features), feature);
 	}
 	np_object_mark(&np_cpu_kind, &cpu->base, "features");
 }
@@ -53,7 +53,7 @@ static void read_disks(xmlNode *root, np_node *node)
 		disk->cache = enum_of(np_cache_names, np_xml_get(element, "driver/@cache"), NP_CACHE_DEFAULT);
 		np_object_mark(&np_disk_kind, &disk->base, "bus");
 		np_object_mark(&np_disk_kind, &disk->base, "cache");
-		g_ptr_array_add(node->disks, disk);
+		g_ptr_array_add(np_objects_own(&node->disks), disk);
 	}
 	np_object_mark(&np_node_kind, &node->base, "disks");
 }
@@ -88,7 +88,7 @@ static void read_nics(xmlNode *root, const char *lab, np_node *node)
 		np_object_mark(&np_nic_kind, &nic->base, "network");
 		np_object_mark(&np_nic_kind, &nic->base, "mac");
 		read_address(root, nic);
-		g_ptr_array_add(node->nics, nic);
+		g_ptr_array_add(np_objects_own(&node->nics), nic);
 	}
 	np_object_mark(&np_node_kind, &node->base, "nics");
 }

@@ -87,7 +87,7 @@ static void read_feature(reader *r, np_cpu *cpu, xmlNode *element)
 	np_feature *feature = np_object_new(&np_feature_kind, name);
 	feature->policy = known;
 	np_object_mark(&np_feature_kind, &feature->base, "policy");
-	g_ptr_array_add(cpu->features, feature);
+	g_ptr_array_add(np_objects_own(&cpu->features), feature);
 }
 
 static void read_features(reader *r, np_cpu *cpu)
@@ -226,7 +226,7 @@ static void read_disk(reader *r, xmlNode *element, bool first, GHashTable *taken
 	g_autofree char *cache = np_xml_get(element, "driver/@cache");
 	np_disk *disk = np_object_new(&np_disk_kind, name);
 	int known_bus = word(np_bus_names, bus), known_cache = word(np_cache_names, cache);
-	g_ptr_array_add(r->node->disks, disk);
+	g_ptr_array_add(np_objects_own(&r->node->disks), disk);
 	remark_disk(r, disk, element);
 	if (known_bus >= 0) {
 		disk->bus = known_bus;
@@ -344,7 +344,7 @@ static void read_nic(reader *r, xmlNode *element, unsigned number, GHashTable *t
 	}
 	g_autofree char *name = nic_name(element, network, number, taken);
 	np_nic *nic = np_object_new(&np_nic_kind, name);
-	g_ptr_array_add(r->node->nics, nic);
+	g_ptr_array_add(np_objects_own(&r->node->nics), nic);
 	if (strcmp(name, network->base.name) != 0) {
 		nic->network = g_strdup(network->base.name);
 		np_object_mark(&np_nic_kind, &nic->base, "network");
@@ -384,7 +384,7 @@ np_node *np_import_domain(np_importer *importer, xmlNode *root)
 	r.about = g_strdup_printf("domain '%s'", r.name);
 	if (strcmp(name, r.name) != 0)
 		remark(&r, r.node, "was domain '%s'", r.name);
-	g_ptr_array_add(importer->import->lab->site.nodes, r.node);
+	g_ptr_array_add(np_objects_own(&importer->import->lab->site.nodes), r.node);
 	g_ptr_array_add(importer->import->origins, g_strdup(r.name));
 	read_description(&r);
 	read_size(&r);

@@ -157,7 +157,7 @@ void np_import_network(np_importer *importer, const char *key, xmlNode *root)
 		remark_use(&r, name);
 	else
 		remark_rest(&r);
-	g_ptr_array_add(importer->import->lab->site.networks, r.network);
+	g_ptr_array_add(np_objects_own(&importer->import->lab->site.networks), r.network);
 	g_hash_table_insert(importer->networks, g_strdup(key), r.network);
 }
 
@@ -168,6 +168,6 @@ void np_import_bridge(np_importer *importer, const char *key, const char *bridge
 		return;
 	np_network *network = network_new(importer, bridge);
 	bridge_set(network, bridge);
-	g_ptr_array_add(importer->import->lab->site.networks, network);
+	g_ptr_array_add(np_objects_own(&importer->import->lab->site.networks), network);
 	g_hash_table_insert(importer->networks, g_strdup(key), network);
 }
