@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "lab/lab.h"
-#include "lab/walk.h"
 
 void np_check_report(np_checker *c, np_code code, np_severity severity, np_pos pos, const char *hint,
                      const char *format, ...)
@@ -31,19 +30,25 @@ char *np_check_hint(const GPtrArray *map, const char *name, const char *otherwis
 	return nearest ? g_strdup_printf("did you mean '%s'?", nearest) : g_strdup(otherwise);
 }
 
-static void required_check(const np_kind *kind, gpointer object, gpointer data)
+static gboolean is_required(const np_field *field)
+{
+	return (field->flags & NP_FIELD_REQUIRED) != 0;
+}
+
+void np_check_required(const np_walk *walk, gpointer object, gpointer data)
 {
 	np_checker *c = data;
 	const np_object *base = object;
-	for (unsigned i = 0; i < kind->n_fields; i++) {
-		if ((kind->fields[i].flags & NP_FIELD_REQUIRED) == 0 || (base->set >> i & 1) != 0)
+	for (guint i = 0; i < walk->fields->len; i++) {
+		const np_field *field = walk->fields->pdata[i];
+		if ((base->set >> (field - walk->kind->fields) & 1) != 0)
 			continue;
 		if (base->name != NULL)
 			np_check_error(c, NP_CODE_KEY_MISSING, base->pos, NULL, "%s '%s' needs the key '%s'",
-			               kind->name, base->name, kind->fields[i].name);
+			               walk->kind->name, base->name, field->name);
 		else
-			np_check_error(c, NP_CODE_KEY_MISSING, base->pos, NULL, "the %s needs the key '%s'", kind->name,
-			               kind->fields[i].name);
+			np_check_error(c, NP_CODE_KEY_MISSING, base->pos, NULL, "the %s needs the key '%s'",
+			               walk->kind->name, field->name);
 	}
 }
 
@@ -63,7 +68,7 @@ static void image_check(np_checker *c, const np_image *image)
 }
 
 /* Texts that are expanded only when they are used: are all their names known? */
-static void late_check(np_checker *c, const np_node *node, np_pos pos, const char *text)
+static void text_check(np_checker *c, const np_node *node, np_pos pos, const char *text)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *expanded = np_lab_expand(c->lab, node, text, &error);
@@ -71,26 +76,55 @@ static void late_check(np_checker *c, const np_node *node, np_pos pos, const cha
 		np_check_error(c, NP_CODE_EXPRESSION_TARGET, pos, NULL, "node '%s': %s", node->address, error->message);
 }
 
-static void node_late_check(np_node *node, gpointer data)
+static void late_check(np_checker *c, const np_node *node)
 {
-	((np_checker *)data)->origin->node = node;
+	c->origin->node = node;
+	np_check_reachable(c, node);
 	for (guint i = 0; i < node->inject.files->len; i++) {
 		const np_file *file = node->inject.files->pdata[i];
 		if (file->content != NULL)
-			late_check(data, node, np_object_at(&np_file_kind, &file->base, "content"), file->content);
+			text_check(c, node, np_object_at(&np_file_kind, &file->base, "content"), file->content);
 	}
 	for (guint i = 0; i < node->inject.run->len; i++)
-		late_check(data, node, np_object_at(&np_inject_kind, &node->inject.base, "run"),
+		text_check(c, node, np_object_at(&np_inject_kind, &node->inject.base, "run"),
 		           node->inject.run->pdata[i]);
+}
+
+static gboolean has_late(const np_node *node)
+{
+	return node->inject.files->len > 0 || node->inject.run->len > 0 || np_node_is_site(node);
+}
+
+/* All of a site in one pass: a large lab does not fit into the processor's cache. */
+static void site_check(np_checker *c, const np_site *site, const np_ranges *outer)
+{
+	g_autoptr(np_ranges) ranges = np_ranges_new(site, outer);
+	for (guint i = 0; i < site->networks->len; i++) {
+		c->origin->node = site->node;
+		np_check_network(c, site, site->networks->pdata[i]);
+		np_check_overlaps(c, site->networks->pdata[i], ranges);
+	}
+	for (guint i = 0; i < site->nodes->len; i++) {
+		np_node *node = site->nodes->pdata[i];
+		c->origin->node = node;
+		np_check_node(c, node);
+		if (has_late(node))
+			g_ptr_array_add(c->late, node);
+		if (np_node_is_site(node))
+			site_check(c, &node->site, ranges);
+	}
 }
 
 void np_lab_check(np_lab *lab, np_diags *diags, np_origin *origin)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	np_checker c = {lab, diags, origin, seen};
+	g_autoptr(GHashTable) uuids = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GPtrArray) late = g_ptr_array_new();
+	g_autoptr(np_walk) of_lab = np_walk_new(&np_lab_kind, is_required), of_node = np_walk_new(&np_node_kind, is_required);
+	np_checker c = {lab, diags, origin, seen, uuids, of_node, late};
 	origin->lab = lab;
 	origin->owner = NULL;
-	np_object_walk(&np_lab_kind, lab, required_check, &c);
+	np_walk_object(of_lab, lab, np_check_required, &c);
 	/* Its pool would be nestplan-images, which all labs share. */
 	if (g_strcmp0(lab->name, "images") == 0)
 		np_check_error(&c, NP_CODE_LAB_NAME, np_object_at(&np_lab_kind, &lab->base, "name"),
@@ -98,10 +132,9 @@ void np_lab_check(np_lab *lab, np_diags *diags, np_origin *origin)
 		               "a lab cannot be named 'images': its storage pool would be the one of the images");
 	for (guint i = 0; i < lab->images->len; i++)
 		image_check(&c, lab->images->pdata[i]);
-	np_check_networks(&c);
-	np_check_overlaps(&c);
-	np_check_nodes(&c);
+	site_check(&c, &lab->site, NULL);
 	/* Addresses that other mistakes kept from being derived would be reported as missing. */
 	if (diags->errors == 0)
-		np_lab_foreach_node(&lab->site, node_late_check, &c);
+		for (guint i = 0; i < late->len; i++)
+			late_check(&c, late->pdata[i]);
 }

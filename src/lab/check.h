@@ -4,6 +4,7 @@
 #include "lab/codes.h"
 #include "lab/model.h"
 #include "lab/origin.h"
+#include "lab/walk.h"
 
 /* `origin` learns of which node each message is. */
 void np_lab_check(np_lab *lab, np_diags *diags, np_origin *origin);
@@ -18,6 +19,9 @@ typedef struct {
 	np_diags *diags;
 	np_origin *origin; /* its `node`: what is being checked */
 	GHashTable *seen;  /* places and messages of what was reported */
+	GHashTable *uuids; /* UUID that is written → const np_node*; borrowed */
+	const np_walk *required; /* through a node */
+	GPtrArray *late;   /* of np_node*: to be looked at when all else is right */
 } np_checker;
 
 /* As np_diags_add; a mistake written once is reported once, however many nodes were made from it. */
@@ -29,8 +33,20 @@ void np_check_report(np_checker *c, np_code code, np_severity severity, np_pos p
 /* "did you mean 'x'?" for a name that is not in the map; else `otherwise`. Caller frees. */
 char *np_check_hint(const GPtrArray *map, const char *name, const char *otherwise);
 
-void np_check_networks(np_checker *c);
-void np_check_nodes(np_checker *c);
-void np_check_overlaps(np_checker *c);
+/* Keys that must be written, and are not. `data` is the np_checker. */
+void np_check_required(const np_walk *walk, gpointer object, gpointer data);
+/* A node by itself, and among its neighbours. */
+void np_check_node(np_checker *c, np_node *node);
+/* A node that carries others has an address to reach it by. Only where nothing else is wrong. */
+void np_check_reachable(np_checker *c, const np_node *node);
+void np_check_network(np_checker *c, const np_site *site, const np_network *network);
+
+/* The ranges of a site's networks. A chain leads to the host. */
+typedef struct np_ranges np_ranges;
+np_ranges *np_ranges_new(const np_site *site, const np_ranges *outer);
+void np_ranges_free(np_ranges *ranges);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_ranges, np_ranges_free)
+/* The range of a network of the site, against all of them. */
+void np_check_overlaps(np_checker *c, const np_network *network, const np_ranges *ranges);
 /* What the nodes inside one need of it. */
 void np_check_capacity(np_checker *c, const np_node *node);

@@ -39,7 +39,7 @@ static void bridge_check(np_checker *c, const np_site *site, const np_network *n
 	}
 }
 
-static void network_check(np_checker *c, const np_site *site, const np_network *network)
+static void keys_check(np_checker *c, const np_site *site, const np_network *network)
 {
 	const char *name = network->address;
 	if (network->mode == NP_NET_BRIDGE) {
@@ -79,18 +79,8 @@ static void mtu_check(np_checker *c, const np_site *site, const np_network *netw
 	               outer->address);
 }
 
-static void site_check(np_checker *c, const np_site *site)
+void np_check_network(np_checker *c, const np_site *site, const np_network *network)
 {
-	for (guint i = 0; i < site->networks->len; i++) {
-		c->origin->node = site->node;
-		network_check(c, site, site->networks->pdata[i]);
-		mtu_check(c, site, site->networks->pdata[i]);
-	}
-	for (guint i = 0; i < site->nodes->len; i++)
-		site_check(c, &((const np_node *)site->nodes->pdata[i])->site);
-}
-
-void np_check_networks(np_checker *c)
-{
-	site_check(c, &c->lab->site);
+	keys_check(c, site, network);
+	mtu_check(c, site, network);
 }

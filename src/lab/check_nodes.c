@@ -144,20 +144,28 @@ static void file_check(np_checker *c, const np_file *file)
 		               "${…} in the content of file '%s' is always expanded", path);
 }
 
-/* What a site must have to be reached. */
+static const char *carried(const np_node *node)
+{
+	return node->site.nodes->len > 0 ? "nodes" : "networks";
+}
+
+void np_check_reachable(np_checker *c, const np_node *node)
+{
+	if (np_node_is_site(node) && node->nics->len > 0 && np_node_access_nic(node) == NULL)
+		np_check_error(c, NP_CODE_SITE_UNREACHABLE, node->base.pos, "put one NIC on a network that has a range",
+		               "node '%s' carries %s, but none of its NICs has an address to reach its hypervisor by",
+		               node->base.name, carried(node));
+}
+
+/* What a site must have to be one. */
 static void carrier_check(np_checker *c, const np_node *node)
 {
 	if (!np_node_is_site(node))
 		return;
-	const char *what = node->site.nodes->len > 0 ? "nodes" : "networks";
 	if (node->nics->len == 0)
 		np_check_error(
 		        c, NP_CODE_SITE_UNREACHABLE, node->base.pos, "add 'nics' with a network that has a range",
-		        "node '%s' carries %s, but has no NIC to reach its hypervisor by", node->base.name, what);
-	else if (np_node_access_nic(node) == NULL && c->diags->errors == 0)
-		np_check_error(c, NP_CODE_SITE_UNREACHABLE, node->base.pos, "put one NIC on a network that has a range",
-		               "node '%s' carries %s, but none of its NICs has an address to reach its hypervisor by",
-		               node->base.name, what);
+		        "node '%s' carries %s, but has no NIC to reach its hypervisor by", node->base.name, carried(node));
 	for (guint i = 0; i < node->cpu.features->len; i++) {
 		const np_feature *feature = node->cpu.features->pdata[i];
 		gboolean is_nesting = strcmp(feature->base.name, "vmx") == 0 || strcmp(feature->base.name, "svm") == 0;
@@ -179,69 +187,46 @@ static void ready_check(np_checker *c, const np_node *node)
 		               np_wait_names[node->ready.wait]);
 }
 
-static void node_check(np_node *node, gpointer data)
-{
-	((np_checker *)data)->origin->node = node;
-	needs_check(data, node);
-	cpu_check(data, node);
-	maxima_check(data, node);
-	disks_check(data, node);
-	nics_check(data, node);
-	for (guint i = 0; i < node->inject.files->len; i++)
-		file_check(data, node->inject.files->pdata[i]);
-	carrier_check(data, node);
-	np_check_capacity(data, node);
-	ready_check(data, node);
-}
-
 /* Node names are unique at a site, also after count has made more of them. */
-static void names_check(np_checker *c, const np_site *site)
+static void name_check(np_checker *c, const np_node *node)
 {
-	g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
-	for (guint i = 0; i < site->nodes->len; i++) {
-		const np_node *node = site->nodes->pdata[i];
-		const np_node *other = g_hash_table_lookup(names, node->base.name);
-		c->origin->node = node;
-		if (other == NULL)
-			g_hash_table_insert(names, node->base.name, (gpointer)node);
-		else
-			np_check_error(c, NP_CODE_NODE_TWICE, node->base.pos,
-			               "with count, NAME stands for NAME-1, NAME-2, …",
-			               "node '%s' is there twice; the other is in line %u", node->base.name,
-			               other->base.pos.line);
-		if (strlen(node->base.name) > NAME_MAX_LENGTH)
-			np_check_error(c, NP_CODE_NODE_NAME_LONG, node->base.pos, "make the name shorter",
-			               "with its number the node's name '%s' has more than %d characters",
-			               node->base.name, NAME_MAX_LENGTH);
-		names_check(c, &node->site);
-	}
+	const np_node *first = np_site_node(node->parent, node->base.name);
+	if (first != node)
+		np_check_error(c, NP_CODE_NODE_TWICE, node->base.pos, "with count, NAME stands for NAME-1, NAME-2, …",
+		               "node '%s' is there twice; the other is in line %u", node->base.name,
+		               first->base.pos.line);
+	if (strlen(node->base.name) > NAME_MAX_LENGTH)
+		np_check_error(c, NP_CODE_NODE_NAME_LONG, node->base.pos, "make the name shorter",
+		               "with its number the node's name '%s' has more than %d characters", node->base.name,
+		               NAME_MAX_LENGTH);
 }
 
-typedef struct {
-	np_checker *c;
-	GHashTable *nodes; /* UUID that is written → const np_node*; borrowed */
-} uuids;
-
-static void uuid_check(np_node *node, gpointer data)
+static void uuid_check(np_checker *c, np_node *node)
 {
-	uuids *u = data;
 	if (!has(node, "uuid"))
 		return;
-	const np_node *other = g_hash_table_lookup(u->nodes, node->uuid);
-	u->c->origin->node = node;
+	const np_node *other = g_hash_table_lookup(c->uuids, node->uuid);
 	if (other == NULL)
-		g_hash_table_insert(u->nodes, node->uuid, node);
+		g_hash_table_insert(c->uuids, node->uuid, node);
 	else
-		np_check_error(u->c, NP_CODE_UUID_TWICE, at(node, "uuid"), "leave it out, and one is derived",
+		np_check_error(c, NP_CODE_UUID_TWICE, at(node, "uuid"), "leave it out, and one is derived",
 		               "UUID %s of node '%s' is already that of node '%s'", node->uuid, node->address,
 		               other->address);
 }
 
-void np_check_nodes(np_checker *c)
+void np_check_node(np_checker *c, np_node *node)
 {
-	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-	uuids u = {c, seen};
-	names_check(c, &c->lab->site);
-	np_lab_foreach_node(&c->lab->site, uuid_check, &u);
-	np_lab_foreach_node(&c->lab->site, node_check, c);
+	np_walk_object(c->required, node, np_check_required, c);
+	name_check(c, node);
+	uuid_check(c, node);
+	needs_check(c, node);
+	cpu_check(c, node);
+	maxima_check(c, node);
+	disks_check(c, node);
+	nics_check(c, node);
+	for (guint i = 0; i < node->inject.files->len; i++)
+		file_check(c, node->inject.files->pdata[i]);
+	carrier_check(c, node);
+	np_check_capacity(c, node);
+	ready_check(c, node);
 }

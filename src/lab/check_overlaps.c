@@ -7,14 +7,12 @@
 #define LIBVIRT_BASE   0xc0a87a00 /* 192.168.122.0/24 */
 #define LIBVIRT_PREFIX 24
 
-/* The networks of a site by range. A chain leads to the host. */
-typedef struct level level;
-struct level {
+struct np_ranges {
 	const np_site *site;
 	GHashTable *ranges;  /* range_key → GPtrArray of const np_network*, in file order */
 	GArray *bases;       /* of np_ip, sorted, each once */
 	GHashTable *by_base; /* np_ip → GPtrArray of const np_network* */
-	const level *outer;
+	const np_ranges *outer;
 };
 
 static gint64 range_key(np_ip base, unsigned prefix)
@@ -43,9 +41,10 @@ static GHashTable *table_new(void)
 	return g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
 }
 
-static void level_init(level *l, const np_site *site, const level *outer)
+np_ranges *np_ranges_new(const np_site *site, const np_ranges *outer)
 {
-	*l = (level){site, table_new(), g_array_new(FALSE, FALSE, sizeof(np_ip)), table_new(), outer};
+	np_ranges *l = g_new0(np_ranges, 1);
+	*l = (np_ranges){site, table_new(), g_array_new(FALSE, FALSE, sizeof(np_ip)), table_new(), outer};
 	for (guint i = 0; i < site->networks->len; i++) {
 		np_network *network = site->networks->pdata[i];
 		np_cidr cidr = network->cidr;
@@ -58,13 +57,15 @@ static void level_init(level *l, const np_site *site, const level *outer)
 		g_ptr_array_add(same, network);
 	}
 	g_array_sort(l->bases, ip_compare);
+	return l;
 }
 
-static void level_clear(level *l)
+void np_ranges_free(np_ranges *l)
 {
 	g_hash_table_unref(l->ranges);
 	g_hash_table_unref(l->by_base);
 	g_array_unref(l->bases);
+	g_free(l);
 }
 
 /* Of two networks of one site the later is reported. */
@@ -74,7 +75,7 @@ static gboolean is_earlier(const np_network *a, const np_network *b)
 	       (a->base.pos.line == b->base.pos.line && a->base.pos.col < b->base.pos.col);
 }
 
-static gboolean pair_check(np_checker *c, const np_site *site, const np_network *network, const level *l,
+static gboolean pair_check(np_checker *c, const np_site *site, const np_network *network, const np_ranges *l,
                            const np_network *other)
 {
 	if (network == other || (l->site == site && !is_earlier(other, network)))
@@ -89,7 +90,7 @@ static gboolean pair_check(np_checker *c, const np_site *site, const np_network 
 	return TRUE;
 }
 
-static gboolean pairs_check(np_checker *c, const np_site *site, const np_network *network, const level *l,
+static gboolean pairs_check(np_checker *c, const np_site *site, const np_network *network, const np_ranges *l,
                             const GPtrArray *others)
 {
 	for (guint i = 0; others != NULL && i < others->len; i++)
@@ -99,7 +100,7 @@ static gboolean pairs_check(np_checker *c, const np_site *site, const np_network
 }
 
 /* The first network of a level whose range starts inside, or one that contains the network's. */
-static gboolean level_check(np_checker *c, const np_site *site, const np_network *network, const level *l)
+static gboolean level_check(np_checker *c, const np_site *site, const np_network *network, const np_ranges *l)
 {
 	np_cidr cidr = network->cidr;
 	np_ip last = np_cidr_broadcast(cidr);
@@ -135,27 +136,10 @@ static void libvirt_check(np_checker *c, const np_network *network)
 	                 "the range of '%s' is that of libvirt's own network 'default'", network->address);
 }
 
-static void site_check(np_checker *c, const np_site *site, const level *outer)
+void np_check_overlaps(np_checker *c, const np_network *network, const np_ranges *ranges)
 {
-	level own;
-	level_init(&own, site, outer);
-	for (guint i = 0; i < site->networks->len; i++) {
-		const np_network *network = site->networks->pdata[i];
-		c->origin->node = site->node;
-		libvirt_check(c, network);
-		for (const level *l = &own; l != NULL && np_cidr_is_set(network->cidr); l = l->outer)
-			if (level_check(c, site, network, l))
-				break;
-	}
-	for (guint i = 0; i < site->nodes->len; i++) {
-		const np_node *node = site->nodes->pdata[i];
-		if (np_node_is_site(node))
-			site_check(c, &node->site, &own);
-	}
-	level_clear(&own);
-}
-
-void np_check_overlaps(np_checker *c)
-{
-	site_check(c, &c->lab->site, NULL);
+	libvirt_check(c, network);
+	for (const np_ranges *l = ranges; l != NULL && np_cidr_is_set(network->cidr); l = l->outer)
+		if (level_check(c, ranges->site, network, l))
+			return;
 }

@@ -8,15 +8,36 @@
 #include "lab/scalar.h"
 #include "lab/walk.h"
 
-static void defaults_fill(const np_kind *kind, gpointer object, gpointer data)
+typedef struct {
+	np_lab *lab;
+	np_addresses *addresses;
+	const np_walk *defaults, *paths; /* through a node */
+} completer;
+
+/* What objects are not born with: all their members are 0. */
+static gboolean has_default(const np_field *field)
+{
+	gboolean is_zero = field->def != NULL &&
+	                   ((field->type == NP_FIELD_ENUM && strcmp(field->def, field->values[0]) == 0) ||
+	                    (field->type == NP_FIELD_BOOL && strcmp(field->def, "false") == 0));
+	return field->def != NULL && !is_zero;
+}
+
+static gboolean is_path(const np_field *field)
+{
+	return (field->flags & NP_FIELD_PATH) != 0;
+}
+
+static void defaults_fill(const np_walk *walk, gpointer object, gpointer data)
 {
 	const np_object *base = object;
 	(void)data;
-	for (unsigned i = 0; i < kind->n_fields; i++) {
+	for (guint i = 0; i < walk->fields->len; i++) {
+		const np_field *field = walk->fields->pdata[i];
 		g_auto(np_problem) problem = {0};
-		if (kind->fields[i].def == NULL || (base->set >> i & 1) != 0)
+		if ((base->set >> (field - walk->kind->fields) & 1) != 0)
 			continue;
-		gboolean good = np_scalar_store(&kind->fields[i], object, kind->fields[i].def, &problem);
+		gboolean good = np_scalar_store(field, object, field->def, &problem);
 		g_assert(good);
 	}
 }
@@ -40,13 +61,11 @@ static void path_resolve(const char *folder, char **path)
 	*path = g_canonicalize_filename(full, folder);
 }
 
-static void paths_resolve(const np_kind *kind, gpointer object, gpointer data)
+static void paths_resolve(const np_walk *walk, gpointer object, gpointer data)
 {
 	const char *folder = data;
-	for (unsigned i = 0; i < kind->n_fields; i++) {
-		const np_field *field = &kind->fields[i];
-		if ((field->flags & NP_FIELD_PATH) == 0)
-			continue;
+	for (guint i = 0; i < walk->fields->len; i++) {
+		const np_field *field = walk->fields->pdata[i];
 		if (field->type == NP_FIELD_STRING)
 			path_resolve(folder, np_field_member(field, object));
 		GPtrArray *list =
@@ -79,7 +98,6 @@ static void root_complete(np_node *node)
 		return;
 	if (root == NULL) {
 		root = np_object_new(&np_disk_kind, "root");
-		defaults_fill(&np_disk_kind, root, NULL);
 	} else if (node->disks->pdata[0] != root) {
 		g_ptr_array_remove(node->disks, root);
 	} else {
@@ -88,44 +106,51 @@ static void root_complete(np_node *node)
 	g_ptr_array_insert(np_objects_own(&node->disks), 0, root);
 }
 
-static void site_complete(np_lab *lab, np_site *site);
+static void site_complete(const completer *c, np_site *site);
 
-static void node_complete(np_lab *lab, np_site *parent, np_node *node)
+/* Everything that can be done by what came before it in the file is done in one go: a large lab does not fit into the processor's
+ * cache, and each pass over it takes as long as what is done in it. */
+static void node_complete(const completer *c, np_site *parent, guint position)
 {
+	np_node *node = parent->nodes->pdata[position];
+	const np_lab *lab = c->lab;
 	node->parent = parent;
-	if (node->uuid == NULL)
-		node->uuid = np_ident_uuid(lab->name, "domain", node->address, NULL);
 	/* An image that somebody named so is one. */
 	if (g_strcmp0(node->image, NP_IMAGE_NONE) == 0 && np_map_find(lab->images, NP_IMAGE_NONE) == NULL)
 		g_clear_pointer(&node->image, g_free);
+	root_complete(node);
+	np_walk_object(c->defaults, node, defaults_fill, NULL);
+	np_walk_object(c->paths, node, paths_resolve, lab->folder);
+	if (node->uuid == NULL)
+		node->uuid = np_ident_uuid(lab->name, "domain", node->address, NULL);
 	node->libvirt_name = g_strconcat(lab->name, ".", node->base.name, NULL);
 	for (guint i = 0; i < node->nics->len; i++) {
 		np_nic *nic = node->nics->pdata[i];
 		if (nic->network == NULL)
 			nic->network = g_strdup(nic->base.name);
 	}
-	root_complete(node);
 	node->site.address = node->address;
 	node->site.level = node->level;
 	node->site.node = node;
-	site_complete(lab, &node->site);
+	np_addresses_reserve(c->addresses, node, position);
+	site_complete(c, &node->site);
 }
 
 /* Links, names and ids of what a site carries. Its own address, level and node are set. */
-static void site_complete(np_lab *lab, np_site *site)
+static void site_complete(const completer *c, np_site *site)
 {
-	site->storage = lab->host.storage;
+	site->storage = c->lab->host.storage;
 	np_site_index(site);
 	for (guint i = 0; i < site->networks->len; i++)
-		network_complete(lab, site, site->networks->pdata[i]);
+		network_complete(c->lab, site, site->networks->pdata[i]);
 	for (guint i = 0; i < site->nodes->len; i++)
-		node_complete(lab, site, site->nodes->pdata[i]);
+		node_complete(c, site, i);
 }
 
-/* Needs the addresses of NICs. */
-static void ready_complete(np_node *node, gpointer data)
+/* What needs to know which addresses are taken. */
+static void node_finish(np_node *node, gpointer data)
 {
-	(void)data;
+	np_addresses_derive(((const completer *)data)->addresses, node);
 	if (node->ready.wait != NP_WAIT_AUTO)
 		return;
 	if (np_node_is_site(node))
@@ -136,12 +161,15 @@ static void ready_complete(np_node *node, gpointer data)
 
 void np_lab_complete(np_lab *lab, np_diags *diags)
 {
-	np_object_walk(&np_lab_kind, lab, defaults_fill, NULL);
-	np_object_walk(&np_lab_kind, lab, paths_resolve, lab->folder);
+	g_autoptr(np_walk) defaults = np_walk_new(&np_node_kind, has_default), paths = np_walk_new(&np_node_kind, is_path);
+	g_autoptr(np_walk) lab_defaults = np_walk_new(&np_lab_kind, has_default), lab_paths = np_walk_new(&np_lab_kind, is_path);
+	g_autoptr(np_addresses) addresses = np_addresses_new(lab, diags);
+	completer c = {lab, addresses, defaults, paths};
+	np_walk_object(lab_defaults, lab, defaults_fill, NULL);
+	np_walk_object(lab_paths, lab, paths_resolve, lab->folder);
 	if (lab->name == NULL) /* an error already; the rest is still checked */
 		lab->name = g_strdup("lab");
 	lab->site.address = "";
-	site_complete(lab, &lab->site);
-	np_lab_complete_addresses(lab, diags);
-	np_lab_foreach_node(&lab->site, ready_complete, NULL);
+	site_complete(&c, &lab->site);
+	np_lab_foreach_node(&lab->site, node_finish, &c);
 }

@@ -6,14 +6,37 @@
 #include "base/ident.h"
 #include "lab/complete.h"
 
-typedef struct {
-	np_lab *lab;
+struct np_addresses {
+	const np_lab *lab;
 	np_diags *diags;
 	GHashTable *segments; /* const np_network* → GHashTable of np_ip → const np_node* */
 	GHashTable *macs;     /* MAC → const np_node*; keys borrowed */
 	GHashTable *told;     /* set of places of taken addresses that were reported */
 	GHashTable *full;     /* set of segments reported as full */
-} allocator;
+};
+
+np_addresses *np_addresses_new(const np_lab *lab, np_diags *diags)
+{
+	np_addresses *a = g_new0(np_addresses, 1);
+	a->lab = lab;
+	a->diags = diags;
+	a->segments = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_hash_table_unref);
+	a->macs = g_hash_table_new(g_str_hash, g_str_equal);
+	a->told = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	a->full = g_hash_table_new(NULL, NULL);
+	return a;
+}
+
+void np_addresses_free(np_addresses *a)
+{
+	if (a == NULL)
+		return;
+	g_hash_table_unref(a->segments);
+	g_hash_table_unref(a->macs);
+	g_hash_table_unref(a->told);
+	g_hash_table_unref(a->full);
+	g_free(a);
+}
 
 const np_network *np_network_segment(const np_site *site, const np_network *network)
 {
@@ -35,7 +58,7 @@ gboolean np_network_static_range(const np_network *network, np_ip *ret_first, np
 	return TRUE;
 }
 
-static GHashTable *segment_taken(allocator *a, const np_network *segment)
+static GHashTable *segment_taken(np_addresses *a, const np_network *segment)
 {
 	GHashTable *taken = g_hash_table_lookup(a->segments, segment);
 	if (taken == NULL) {
@@ -58,13 +81,13 @@ static void counted_shift(np_node *node, guint position, np_nic *nic)
 }
 
 /* A mistake written once is reported once, however many nodes a count makes. */
-static gboolean is_told(allocator *a, np_pos pos)
+static gboolean is_told(np_addresses *a, np_pos pos)
 {
 	gint64 key = (gint64)pos.line << 32 | pos.col;
 	return !g_hash_table_add(a->told, g_memdup2(&key, sizeof key));
 }
 
-static void mac_reserve(allocator *a, np_node *node, np_nic *nic)
+static void mac_reserve(np_addresses *a, np_node *node, np_nic *nic)
 {
 	np_pos pos = np_object_at(&np_nic_kind, &nic->base, "mac");
 	const np_node *other = g_hash_table_lookup(a->macs, nic->mac);
@@ -79,7 +102,7 @@ static void mac_reserve(allocator *a, np_node *node, np_nic *nic)
 		               other->address);
 }
 
-static void explicit_reserve(allocator *a, np_node *node, np_nic *nic)
+static void explicit_reserve(np_addresses *a, np_node *node, np_nic *nic)
 {
 	if (nic->mac != NULL)
 		mac_reserve(a, node, nic);
@@ -98,19 +121,15 @@ static void explicit_reserve(allocator *a, np_node *node, np_nic *nic)
 	               "address %s of node '%s' is already that of node '%s'", address, node->address, other->address);
 }
 
-static void site_reserve(allocator *a, np_site *site)
+void np_addresses_reserve(np_addresses *a, np_node *node, guint position)
 {
-	for (guint i = 0; i < site->nodes->len; i++) {
-		np_node *node = site->nodes->pdata[i];
-		for (guint k = 0; k < node->nics->len; k++) {
-			counted_shift(node, i, node->nics->pdata[k]);
-			explicit_reserve(a, node, node->nics->pdata[k]);
-		}
-		site_reserve(a, &node->site);
+	for (guint i = 0; i < node->nics->len; i++) {
+		counted_shift(node, position, node->nics->pdata[i]);
+		explicit_reserve(a, node, node->nics->pdata[i]);
 	}
 }
 
-static void mac_derive(allocator *a, const np_node *node, np_nic *nic)
+static void mac_derive(np_addresses *a, const np_node *node, np_nic *nic)
 {
 	const char *lab = a->lab->name, *name = nic->base.name;
 	nic->mac = np_ident_mac(lab, "mac", node->address, name, NULL);
@@ -123,7 +142,7 @@ static void mac_derive(allocator *a, const np_node *node, np_nic *nic)
 	g_hash_table_insert(a->macs, nic->mac, (gpointer)node);
 }
 
-static void full_report(allocator *a, const np_node *node, const np_nic *nic, const np_network *network)
+static void full_report(np_addresses *a, const np_node *node, const np_nic *nic, const np_network *network)
 {
 	g_autofree char *range = np_cidr_format(network->cidr);
 	if (!g_hash_table_add(a->full, (gpointer)network))
@@ -132,7 +151,7 @@ static void full_report(allocator *a, const np_node *node, const np_nic *nic, co
 	               "%s (%s) has no address left for node '%s'", network->address, range, node->address);
 }
 
-static void address_derive(allocator *a, const np_node *node, np_nic *nic)
+static void address_derive(np_addresses *a, const np_node *node, np_nic *nic)
 {
 	const np_network *network = np_nic_network(node, nic);
 	np_ip first, last;
@@ -162,25 +181,14 @@ static void address_derive(allocator *a, const np_node *node, np_nic *nic)
 	full_report(a, node, nic, network);
 }
 
-static void node_derive(np_node *node, gpointer data)
+void np_addresses_derive(np_addresses *a, np_node *node)
 {
 	for (guint i = 0; i < node->nics->len; i++) {
 		np_nic *nic = node->nics->pdata[i];
 		if (nic->mac == NULL)
-			mac_derive(data, node, nic);
+			mac_derive(a, node, nic);
 		/* A written address that is wrong stays an error; it is not replaced. */
 		if (nic->address == 0 && !np_object_has(&np_nic_kind, &nic->base, "address"))
-			address_derive(data, node, nic);
+			address_derive(a, node, nic);
 	}
-}
-
-void np_lab_complete_addresses(np_lab *lab, np_diags *diags)
-{
-	g_autoptr(GHashTable) segments = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_hash_table_unref);
-	g_autoptr(GHashTable) macs = g_hash_table_new(g_str_hash, g_str_equal);
-	g_autoptr(GHashTable) told = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-	g_autoptr(GHashTable) full = g_hash_table_new(NULL, NULL);
-	allocator a = {lab, diags, segments, macs, told, full};
-	site_reserve(&a, &lab->site);
-	np_lab_foreach_node(&lab->site, node_derive, &a);
 }

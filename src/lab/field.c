@@ -88,7 +88,7 @@ void np_object_free(const np_kind *kind, gpointer object)
 const np_field *np_kind_field(const np_kind *kind, const char *name)
 {
 	for (unsigned i = 0; i < kind->n_fields; i++)
-		if (strcmp(kind->fields[i].name, name) == 0)
+		if (kind->fields[i].name[0] == name[0] && strcmp(kind->fields[i].name, name) == 0)
 			return &kind->fields[i];
 	return NULL;
 }
