@@ -114,17 +114,19 @@ static const char *line_end(const char *text, gsize *ret_length)
 	}
 }
 
-/* Starts of the lines of a text, so that many diagnostics of a long file do not search it each. */
-static GArray *lines_index(const char *text)
+/* Starts of the lines of a text as far as `line`, so that many diagnostics of a long file do not search it each. */
+static void lines_index(GArray *lines, const char *text, guint32 line)
 {
-	GArray *lines = g_array_new(FALSE, FALSE, sizeof(const char *));
-	gsize length = 1;
-	while (text != NULL && length > 0) {
+	if (text != NULL && lines->len == 0)
 		g_array_append_val(lines, text);
-		text = line_end(text, &length);
-		text += length;
+	while (lines->len > 0 && lines->len < line) {
+		gsize length;
+		const char *next = line_end(g_array_index(lines, const char *, lines->len - 1), &length);
+		if (length == 0)
+			return;
+		next += length;
+		g_array_append_val(lines, next);
 	}
-	return lines;
 }
 
 const char *np_diags_line(np_diags *diags, np_pos pos, gsize *ret_length)
@@ -133,7 +135,8 @@ const char *np_diags_line(np_diags *diags, np_pos pos, gsize *ret_length)
 		g_ptr_array_set_size(diags->lines, pos.source + 1);
 	GArray *lines = diags->lines->pdata[pos.source];
 	if (lines == NULL)
-		diags->lines->pdata[pos.source] = lines = lines_index(np_diags_text(diags, pos));
+		diags->lines->pdata[pos.source] = lines = g_array_new(FALSE, FALSE, sizeof(const char *));
+	lines_index(lines, np_diags_text(diags, pos), pos.line);
 	if (pos.line == 0 || pos.line > lines->len)
 		return NULL;
 	gsize length;

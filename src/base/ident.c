@@ -20,14 +20,30 @@ static char *hex_put(char *out, const guint8 *bytes, unsigned n)
 	return out;
 }
 
-/* Parts are joined by newlines, which no name contains, so that ("a", "bc") and ("ab", "c") differ. */
+/* Parts are joined by newlines, which no name contains, so that ("a", "bc") and ("ab", "c") differ. Short ones are put together
+ * first: an update takes longer than copying them. */
 static void checksum_parts(GChecksum *sum, const char *part, va_list parts)
 {
+	guchar joined[128];
+	gsize n = 0;
 	for (gboolean first = TRUE; part != NULL; part = va_arg(parts, const char *), first = FALSE) {
+		gsize length = strlen(part);
+		if (n + 1 + length > sizeof joined) {
+			g_checksum_update(sum, joined, (gssize)n);
+			n = 0;
+		}
 		if (!first)
-			g_checksum_update(sum, (const guchar *)"\n", 1);
-		g_checksum_update(sum, (const guchar *)part, (gssize)strlen(part));
+			joined[n++] = '\n';
+		if (n + length > sizeof joined) {
+			g_checksum_update(sum, joined, (gssize)n);
+			g_checksum_update(sum, (const guchar *)part, (gssize)length);
+			n = 0;
+			continue;
+		}
+		memcpy(joined + n, part, length);
+		n += length;
 	}
+	g_checksum_update(sum, joined, (gssize)n);
 }
 
 char *np_ident_uuid(const char *part, ...)

@@ -120,17 +120,21 @@ static void entry_decode(np_decoder *d, map_filler *m, const np_doc_node *key, c
 		np_decode_object(d, &label, kind, object, value);
 }
 
+static void names_report(np_decoder *d, const np_label *label, const np_field *field, const np_doc_node *item)
+{
+	g_autofree char *where = np_label_format(label);
+	np_diags_error(d->diags, NP_CODE_KIND, item->pos, "write a mapping, NAME: {…}, where one needs details",
+	               "'%s' of %s must be a list of names", field->name, where);
+}
+
 static void names_decode(np_decoder *d, const np_label *label, map_filler *m, const np_doc_node *value)
 {
-	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-	g_autofree char *where = np_label_format(label);
+	g_autoptr(GHashTable) seen = value->list->n > 1 ? g_hash_table_new(g_str_hash, g_str_equal) : NULL;
 	for (guint32 i = 0; i < value->list->n && !d->stopped; i++) {
 		const np_doc_node *item = value->list->items[i];
 		if (item->type != NP_DOC_SCALAR)
-			np_diags_error(d->diags, NP_CODE_KIND, item->pos,
-			               "write a mapping, NAME: {…}, where one needs details",
-			               "'%s' of %s must be a list of names", m->field->name, where);
-		else if (!g_hash_table_add(seen, (gpointer)item->text))
+			names_report(d, label, m->field, item);
+		else if (seen != NULL && !g_hash_table_add(seen, (gpointer)item->text))
 			np_diags_error(d->diags, NP_CODE_NAME_TWICE, item->pos, "remove one of them",
 			               "%s '%s' is there twice", m->field->of->name, item->text);
 		else

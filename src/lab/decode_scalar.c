@@ -75,14 +75,15 @@ static np_pos part_pos(const np_decoder *d, const np_doc_node *value, gsize at, 
 
 /* A value's text with ${…} replaced. */
 typedef struct {
-	char *text;         /* NULL after a report */
+	const char *text;   /* NULL after a report; the value's own, or */
+	char *own;          /* this */
 	char *written;      /* as a lab file would write it; only with sensitive variables in it, else NULL */
 	gboolean sensitive; /* a sensitive variable is in it */
 } expansion;
 
 static void expansion_clear(expansion *e)
 {
-	g_free(e->text);
+	g_free(e->own);
 	g_free(e->written);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(expansion, expansion_clear)
@@ -91,7 +92,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(expansion, expansion_clear)
 static void text_expand(np_decoder *d, const np_field *field, const np_doc_node *value, expansion *ret)
 {
 	if (strchr(value->text, '$') == NULL) {
-		ret->text = g_strdup(value->text);
+		ret->text = value->text;
 		return;
 	}
 	g_auto(np_problem) problem = {0};
@@ -104,7 +105,9 @@ static void text_expand(np_decoder *d, const np_field *field, const np_doc_node 
 		               "%s", problem.message);
 		return;
 	}
-	ret->text = scope.late ? g_strdup(value->text) : g_steal_pointer(&expanded);
+	if (!scope.late)
+		ret->own = g_steal_pointer(&expanded);
+	ret->text = scope.late ? value->text : ret->own;
 	scope.written = TRUE;
 	if (ret->sensitive && !scope.late)
 		ret->written = np_text_expand(&scope, value->text, &problem);
@@ -261,7 +264,7 @@ static void string_decode(np_decoder *d, const np_label *label, const np_field *
 	if (!np_decode_matches(d, field->pattern, e.text))
 		pattern_report(d, label, field, item, &e);
 	path_check(d, field, item, &e);
-	char *text = g_steal_pointer(&e.text);
+	char *text = e.own ? g_steal_pointer(&e.own) : g_strdup(e.text);
 	g_ptr_array_add(strings, text);
 	written_keep(d, text, &e);
 }

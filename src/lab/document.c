@@ -11,7 +11,7 @@ const np_doc_node *np_doc_get(const np_doc_node *map, const char *key)
 	if (list->index != NULL)
 		return g_hash_table_lookup(list->index, key);
 	for (guint32 i = 0; i < list->n; i++)
-		if (strcmp(list->items[2 * i]->text, key) == 0)
+		if (list->items[2 * i]->text[0] == key[0] && strcmp(list->items[2 * i]->text, key) == 0)
 			return list->items[2 * i + 1];
 	return NULL;
 }
@@ -49,5 +49,6 @@ const np_doc_node *np_doc_entry(const np_doc_node *root, np_pos key)
 gboolean np_doc_is_null(const np_doc_node *node)
 {
 	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-	return node->type == NP_DOC_SCALAR && node->style == NP_DOC_PLAIN && g_strv_contains(nulls, node->text);
+	return node->type == NP_DOC_SCALAR && node->style == NP_DOC_PLAIN &&
+	       (node->text[0] == '\0' || strchr("~nN", node->text[0]) != NULL) && g_strv_contains(nulls, node->text);
 }

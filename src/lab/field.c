@@ -174,8 +174,10 @@ char *np_field_format(const np_field *field, gconstpointer object)
 
 gpointer np_map_find(const GPtrArray *map, const char *name)
 {
-	for (guint i = 0; map != NULL && i < map->len; i++)
-		if (g_strcmp0(((const np_object *)map->pdata[i])->name, name) == 0)
+	for (guint i = 0; map != NULL && name != NULL && i < map->len; i++) {
+		const char *other = ((const np_object *)map->pdata[i])->name;
+		if (other != NULL && other[0] == name[0] && strcmp(other, name) == 0)
 			return map->pdata[i];
+	}
 	return NULL;
 }

@@ -229,43 +229,49 @@ static const np_doc_node *alias_read(reader *r, const yaml_event_t *event)
 
 static gboolean is_merge_key(const np_doc_node *key)
 {
-	return key->style == NP_DOC_PLAIN && strcmp(key->text, "<<") == 0;
+	return key->text[0] == '<' && key->style == NP_DOC_PLAIN && strcmp(key->text, "<<") == 0;
 }
 
-/* The entries of a map while it is put together. */
+/* The entries of a map while it is put together, on the stack, in place of what was written. */
 typedef struct {
-	GPtrArray *entries; /* keys and values in turn */
-	GHashTable *index;  /* NULL as long as there are few */
+	guint first, n;    /* keys and values in turn: stack[first] and on, n of them */
+	GHashTable *index; /* NULL as long as there are few */
 } map_builder;
 
-static gboolean map_has(const map_builder *map, const char *key)
+static gboolean map_has(const reader *r, const map_builder *map, const char *key)
 {
 	if (map->index != NULL)
 		return g_hash_table_contains(map->index, key);
-	for (guint i = 0; i < map->entries->len; i += 2)
-		if (strcmp(((const np_doc_node *)map->entries->pdata[i])->text, key) == 0)
+	for (guint i = 0; i < map->n; i += 2) {
+		const char *text = ((const np_doc_node *)r->stack->pdata[map->first + i])->text;
+		if (text[0] == key[0] && strcmp(text, key) == 0)
 			return TRUE;
+	}
 	return FALSE;
 }
 
-static void map_index_add(map_builder *map, guint i)
+static void map_index_add(const reader *r, map_builder *map, guint i)
 {
-	const np_doc_node *key = map->entries->pdata[i];
-	g_hash_table_insert(map->index, (gpointer)key->text, map->entries->pdata[i + 1]);
+	const np_doc_node *key = r->stack->pdata[map->first + i];
+	g_hash_table_insert(map->index, (gpointer)key->text, r->stack->pdata[map->first + i + 1]);
 }
 
+/* Where what was written is read further behind, there is room on the stack; else it grows. */
 static void map_add(reader *r, map_builder *map, const np_doc_node *key, const np_doc_node *value)
 {
-	guint n = map->entries->len;
-	g_ptr_array_add(map->entries, (gpointer)key);
-	g_ptr_array_add(map->entries, (gpointer)value);
+	guint at = map->first + map->n;
+	if (r->stack->len < at + 2)
+		g_ptr_array_set_size(r->stack, (int)at + 2);
+	r->stack->pdata[at] = (gpointer)key;
+	r->stack->pdata[at + 1] = (gpointer)value;
+	map->n += 2;
 	if (map->index != NULL) {
-		map_index_add(map, n);
-	} else if (n >= 2 * SMALL_MAP) {
+		map_index_add(r, map, map->n - 2);
+	} else if (map->n > 2 * SMALL_MAP) {
 		map->index = g_hash_table_new(g_str_hash, g_str_equal);
 		g_ptr_array_add(r->doc->indexes, map->index);
-		for (guint i = 0; i <= n; i += 2)
-			map_index_add(map, i);
+		for (guint i = 0; i < map->n; i += 2)
+			map_index_add(r, map, i);
 	}
 }
 
@@ -281,22 +287,22 @@ static gboolean map_merge(reader *r, map_builder *map, const np_doc_node *source
 		return FALSE;
 	for (guint32 i = 0; i < source->list->n; i++) {
 		const np_doc_node *key = source->list->items[2 * i];
-		if (!map_has(map, key->text))
+		if (!map_has(r, map, key->text))
 			map_add(r, map, key, source->list->items[2 * i + 1]);
 	}
 	return TRUE;
 }
 
-/* The entries of a map from its keys and values as written: no key twice, '<<' resolved. */
-static gboolean map_build(reader *r, map_builder *map, gpointer *written, guint n)
+/* The entries of a map from its keys and values as written, all that is on the stack: no key twice, '<<' resolved. */
+static gboolean map_build(reader *r, map_builder *map)
 {
 	const np_doc_node *merge = NULL;
-	for (guint i = 0; i < n; i += 2) {
-		const np_doc_node *key = written[i], *value = written[i + 1];
+	for (guint i = map->first, end = r->stack->len; i < end; i += 2) {
+		const np_doc_node *key = r->stack->pdata[i], *value = r->stack->pdata[i + 1];
 		gboolean is_merge = is_merge_key(key);
 		if (is_merge && merge == NULL)
 			merge = value;
-		else if (is_merge || map_has(map, key->text))
+		else if (is_merge || map_has(r, map, key->text))
 			np_diags_error(r->diags, NP_CODE_KEY_TWICE, key->pos,
 			               is_merge ? "merge several by a list, as in '<<: [*a, *b]'"
 			                        : "remove one of them",
@@ -314,12 +320,13 @@ static gboolean map_build(reader *r, map_builder *map, gpointer *written, guint 
 	return TRUE;
 }
 
-static void node_fill(reader *r, np_doc_node *node, gpointer *items, guint n, yaml_mark_t end)
+/* The entries are on the stack. */
+static void node_fill(reader *r, np_doc_node *node, guint first, guint n, yaml_mark_t end)
 {
 	np_doc_list *list = doc_alloc(r->doc, sizeof *list + n * sizeof *list->items);
 	guint64 weight = 1;
 	for (guint i = 0; i < n; i++) {
-		list->items[i] = items[i];
+		list->items[i] = r->stack->pdata[first + i];
 		weight += node_weight(list->items[i]);
 	}
 	list->n = node->type == NP_DOC_MAP ? n / 2 : n;
@@ -346,7 +353,7 @@ static gboolean entries_read(reader *r, yaml_event_type_t end, np_doc_type type,
 			return TRUE;
 		}
 		gboolean is_key = type == NP_DOC_MAP && (r->stack->len - first) % 2 == 0;
-		np_pos pos = event_pos(r, &event);
+		np_pos pos = is_key && event.type != YAML_SCALAR_EVENT ? event_pos(r, &event) : (np_pos){0};
 		const np_doc_node *node = value_read(r, &event);
 		yaml_event_delete(&event);
 		if (node == NULL)
@@ -360,13 +367,12 @@ static gboolean entries_read(reader *r, yaml_event_type_t end, np_doc_type type,
 	}
 }
 
-static gboolean map_fill(reader *r, np_doc_node *node, gpointer *written, guint n, yaml_mark_t end)
+static gboolean map_fill(reader *r, np_doc_node *node, guint first, yaml_mark_t end)
 {
-	g_autoptr(GPtrArray) entries = g_ptr_array_new();
-	map_builder map = {entries, NULL};
-	if (!map_build(r, &map, written, n))
+	map_builder map = {first, 0, NULL};
+	if (!map_build(r, &map))
 		return FALSE;
-	node_fill(r, node, entries->pdata, entries->len, end);
+	node_fill(r, node, first, map.n, end);
 	((np_doc_list *)node->list)->index = map.index;
 	return TRUE;
 }
@@ -386,10 +392,9 @@ static const np_doc_node *collection_read(reader *r, const yaml_event_t *event, 
 	if (!entries_read(r, end, type, &end_mark))
 		return NULL;
 	r->depth--;
-	gpointer *written = r->stack->len > first ? &r->stack->pdata[first] : NULL;
 	if (type == NP_DOC_LIST)
-		node_fill(r, node, written, r->stack->len - first, end_mark);
-	else if (!map_fill(r, node, written, r->stack->len - first, end_mark))
+		node_fill(r, node, first, r->stack->len - first, end_mark);
+	else if (!map_fill(r, node, first, end_mark))
 		return NULL;
 	g_ptr_array_set_size(r->stack, (int)first);
 	return node;

@@ -148,6 +148,10 @@ static void test_ident(void)
 	assert_text(np_ident_uuid("", NULL), "37a950b9-05ce-55ca-b402-d0edc5749063");
 	assert_text(np_ident_mac("devstack", "mac", "compute-1", "mgmt", NULL), "52:54:00:cb:fa:bc");
 	assert_text(np_ident_short(8, "devstack", "mac", "compute-1", "mgmt", NULL), "cbfabc98");
+	/* Parts longer than what is put together at once; by Python's hashlib. */
+	g_autofree char *long_a = g_strnfill(127, 'a'), *long_b = g_strnfill(127, 'b'), *long_c = g_strnfill(300, 'c');
+	assert_text(np_ident_short(16, long_a, long_b, long_c, "d", NULL), "beaa5b38d5c8f613");
+	assert_text(np_ident_short(16, long_a, "b", NULL), "68d9ed77fa9e2879");
 	assert_text(np_ident_sha256("abc", 3), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	assert_text(np_ident_sha256("abc", -1), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
