@@ -49,9 +49,14 @@ bool np_ip_parse(const char *text, np_ip *ret)
 
 const char *np_ip_text(np_ip ip, char text[NP_IP_TEXT])
 {
-	char *end = text, digits[NP_UINT_TEXT];
+	char *end = text;
 	for (unsigned shift = 32; shift > 0; shift -= 8) {
-		end = g_stpcpy(end, np_uint_text(ip >> (shift - 8) & 255, digits));
+		unsigned byte = ip >> (shift - 8) & 255;
+		if (byte >= 100)
+			*end++ = (char)('0' + byte / 100);
+		if (byte >= 10)
+			*end++ = (char)('0' + byte / 10 % 10);
+		*end++ = (char)('0' + byte % 10);
 		*end++ = shift > 8 ? '.' : '\0';
 	}
 	return text;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/array.h"
 #include "base/diag.h"
 #include "base/units.h"
 
@@ -110,12 +111,6 @@ static bool clash(diff *d, const np_seen_site *seen, const char *what, const cha
 	return true;
 }
 
-static void drop_if_same(np_plan *plan, np_change *change)
-{
-	if (change->fields->len == 0)
-		np_change_drop_last(plan);
-}
-
 /* What is said of the fields together. */
 static char *why_different(const np_change *change)
 {
@@ -156,23 +151,23 @@ static void diff_network(diff *d, const np_site *site, const np_network *network
 	if (!have && (clash(d, stays, "network", network->libvirt_name, network->address) ||
 	              (network->mode != NP_NET_BRIDGE && clash(d, stays, "device", network->device, network->address))))
 		return;
-	np_change *change = np_change_add(d->plan, NP_CHANGE_NETWORK, site->address, network->address, NP_ACTION_CREATE);
+	g_autoptr(np_change) change = np_change_new(NP_CHANGE_NETWORK, site->address, network->address, NP_ACTION_CREATE);
 	change->network = network;
 	change->seen_network = have;
 	change->deferred = state == SITE_UNKNOWN;
 	if (!have) {
 		change->reason = g_strdup(change->deferred ? "known when its hypervisor is up" : "it does not exist");
-		return;
-	}
-	if (state == SITE_REBUILT) {
+	} else if (state == SITE_REBUILT) {
 		lose(change);
-		return;
+	} else {
+		change->action = NP_ACTION_UPDATE;
+		np_diff_network_fields(change, d->lab, network, have);
+		if (change->fields->len == 0)
+			return;
+		sum_up(change);
+		change->reason = change->start_only ? g_strdup("it is not active") : why_different(change);
 	}
-	change->action = NP_ACTION_UPDATE;
-	np_diff_network_fields(change, d->lab, network, have);
-	sum_up(change);
-	change->reason = change->start_only ? g_strdup("it is not active") : why_different(change);
-	drop_if_same(d->plan, change);
+	np_plan_take(d->plan, g_steal_pointer(&change));
 }
 
 static const char *wanted_image_id(const np_lab *lab, const np_node *node)
@@ -235,18 +230,20 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 	check_cpu(d, node, stays, kvm);
 	if (!have && clash(d, stays, "domain", node->libvirt_name, node->address))
 		return SITE_NEW;
-	np_change *change = np_change_add(d->plan, NP_CHANGE_NODE, site, node->address, NP_ACTION_CREATE);
+	g_autoptr(np_change) change = np_change_new(NP_CHANGE_NODE, site, node->address, NP_ACTION_CREATE);
 	change->node = node;
 	change->seen = have;
 	change->kvm = kvm;
 	change->deferred = state == SITE_UNKNOWN;
 	if (!have) {
 		change->reason = g_strdup(change->deferred ? "known when its hypervisor is up" : "it does not exist");
+		np_plan_take(d->plan, g_steal_pointer(&change));
 		return state == SITE_UNKNOWN ? SITE_UNKNOWN : SITE_NEW;
 	}
 	if (state == SITE_REBUILT) {
 		lose(change);
 		check_existing(d, change);
+		np_plan_take(d->plan, g_steal_pointer(&change));
 		return SITE_REBUILT;
 	}
 	np_diff_node_fields(change, node, have, kvm, wanted_image_id(d->lab, node));
@@ -256,14 +253,15 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 		change->impact = NP_IMPACT_RECREATE;
 		change->start_only = false;
 	}
-	sum_up(change);
 	check_existing(d, change);
-	change->reason = reason_to_change(change, have, asked);
 	site_state inside = change->action == NP_ACTION_REPLACE                     ? SITE_REBUILT
 	                    : have->inside && have->inside->reachable               ? SITE_KNOWN
 	                                                                            : SITE_UNKNOWN;
-	if (!asked)
-		drop_if_same(d->plan, change);
+	if (!asked && change->fields->len == 0)
+		return inside;
+	sum_up(change);
+	change->reason = reason_to_change(change, have, asked);
+	np_plan_take(d->plan, g_steal_pointer(&change));
 	return inside;
 }
 
@@ -389,7 +387,7 @@ static void find_reattached(diff *d)
 		for (guint j = 0; site && j < site->nodes->len; j++) {
 			const np_seen_node *seen = g_ptr_array_index(site->nodes, j);
 			if (runs_on(d->plan, seen) && np_node_uses(seen->node, change->network->base.name))
-				g_ptr_array_add(change->reattaches, g_strdup(seen->node->address));
+				g_ptr_array_add(np_array_own(&change->reattaches, g_free), g_strdup(seen->node->address));
 		}
 	}
 }

@@ -3,9 +3,13 @@
 #pragma once
 #include "plan/plan.h"
 
+/* One that is not in a plan yet. */
+np_change *np_change_new(np_change_kind kind, const char *site, const char *address, np_action action);
+void np_change_free(np_change *change);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_change, np_change_free)
+/* Takes the change; returns it, borrowed. */
+np_change *np_plan_take(np_plan *plan, np_change *change);
 np_change *np_change_add(np_plan *plan, np_change_kind kind, const char *site, const char *address, np_action action);
-/* Takes back the change that was added last. */
-void np_change_drop_last(np_plan *plan);
 /* Returns what was added, for its other members; borrowed. */
 np_field_change *np_change_field(np_change *change, const char *name, const char *before, const char *after);
 /* Whether the change stops its node, if that runs. change may be NULL. */

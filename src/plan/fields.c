@@ -46,7 +46,7 @@ static const char *table_follow(table *t, const char *name, bool *found)
 	for (guint i = 0; i < length; i++) {
 		guint at = (t->next + i) % length;
 		const np_row *row = np_record_row(t->rows, at);
-		if (row->name != name && strcmp(row->name, name) != 0)
+		if (row->name != name && (row->name[0] != name[0] || strcmp(row->name, name) != 0))
 			continue;
 		t->next = at + 1;
 		*found = true;

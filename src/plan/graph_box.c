@@ -260,7 +260,7 @@ static GHashTable *deletes_by_site(const np_plan *plan)
 		GPtrArray *list = g_hash_table_lookup(sites, change->site);
 		if (!list) {
 			list = g_ptr_array_new();
-			g_hash_table_insert(sites, change->site, list);
+			g_hash_table_insert(sites, (gpointer)change->site, list);
 		}
 		g_ptr_array_add(list, change);
 	}

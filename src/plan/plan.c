@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/plan.h"
 
+#include <string.h>
+
 #include "base/address.h"
+#include "base/array.h"
 #include "base/units.h"
 #include "plan/diff.h"
 
@@ -20,16 +23,13 @@ static void field_change_free(gpointer data)
 	g_free(field);
 }
 
-static void change_free(gpointer data)
+void np_change_free(np_change *change)
 {
-	np_change *change = data;
-	g_free(change->address);
-	g_free(change->site);
 	g_free(change->reason);
-	g_ptr_array_unref(change->fields);
-	g_ptr_array_unref(change->takes_down);
-	g_ptr_array_unref(change->loses);
-	g_ptr_array_unref(change->reattaches);
+	np_array_clear(&change->fields);
+	np_array_clear(&change->takes_down);
+	np_array_clear(&change->loses);
+	np_array_clear(&change->reattaches);
 	g_clear_pointer(&change->record, np_record_free);
 	g_free(change);
 }
@@ -38,7 +38,7 @@ static np_plan *plan_new(const char *lab)
 {
 	np_plan *plan = g_new0(np_plan, 1);
 	plan->lab = g_strdup(lab);
-	plan->changes = g_ptr_array_new_with_free_func(change_free);
+	plan->changes = g_ptr_array_new_with_free_func((GDestroyNotify)np_change_free);
 	plan->index = g_hash_table_new(g_str_hash, g_str_equal);
 	plan->problems = g_ptr_array_new_with_free_func(g_free);
 	plan->warnings = g_ptr_array_new_with_free_func(g_free);
@@ -60,29 +60,32 @@ void np_plan_free(np_plan *plan)
 	g_free(plan);
 }
 
-np_change *np_change_add(np_plan *plan, np_change_kind kind, const char *site, const char *address, np_action action)
+/* A change and its addresses are one piece of memory: a plan of many nodes compares each of them by one. */
+np_change *np_change_new(np_change_kind kind, const char *site, const char *address, np_action action)
 {
-	np_change *change = g_new0(np_change, 1);
+	gsize site_size = strlen(site) + 1, address_size = strlen(address) + 1;
+	np_change *change = g_malloc(sizeof(*change) + site_size + address_size);
+	memset(change, 0, sizeof(*change));
 	change->kind = kind;
-	change->site = g_strdup(site);
-	change->address = g_strdup(address);
+	change->site = memcpy((char *)(change + 1), site, site_size);
+	change->address = memcpy((char *)(change + 1) + site_size, address, address_size);
 	change->level = np_address_level(site) + 1;
 	change->action = action;
 	change->impact = action == NP_ACTION_REPLACE || action == NP_ACTION_DELETE ? NP_IMPACT_RECREATE : NP_IMPACT_LIVE;
-	change->fields = g_ptr_array_new_with_free_func(field_change_free);
-	change->takes_down = g_ptr_array_new_with_free_func(g_free);
-	change->loses = g_ptr_array_new_with_free_func(g_free);
-	change->reattaches = g_ptr_array_new_with_free_func(g_free);
-	g_ptr_array_add(plan->changes, change);
-	g_hash_table_insert(plan->index, change->address, change);
+	change->fields = change->takes_down = change->loses = change->reattaches = NP_ARRAY_EMPTY;
 	return change;
 }
 
-void np_change_drop_last(np_plan *plan)
+np_change *np_plan_take(np_plan *plan, np_change *change)
 {
-	np_change *change = g_ptr_array_index(plan->changes, plan->changes->len - 1);
-	g_hash_table_remove(plan->index, change->address);
-	g_ptr_array_remove_index(plan->changes, plan->changes->len - 1);
+	g_ptr_array_add(plan->changes, change);
+	g_hash_table_insert(plan->index, (gpointer)change->address, change);
+	return change;
+}
+
+np_change *np_change_add(np_plan *plan, np_change_kind kind, const char *site, const char *address, np_action action)
+{
+	return np_plan_take(plan, np_change_new(kind, site, address, action));
 }
 
 np_field_change *np_change_field(np_change *change, const char *name, const char *before, const char *after)
@@ -91,7 +94,7 @@ np_field_change *np_change_field(np_change *change, const char *name, const char
 	field->name = g_strdup(name);
 	field->before = g_strdup(before);
 	field->after = g_strdup(after);
-	g_ptr_array_add(change->fields, field);
+	g_ptr_array_add(np_array_own(&change->fields, field_change_free), field);
 	return field;
 }
 
@@ -132,7 +135,7 @@ np_change *np_plan_find(const np_plan *plan, const char *address)
 static void add_running(np_change *change, const np_seen_node *seen)
 {
 	if (seen->power == NP_POWER_RUNNING || seen->power == NP_POWER_PAUSED)
-		g_ptr_array_add(change->takes_down, g_strdup(seen->node->address));
+		g_ptr_array_add(np_array_own(&change->takes_down, g_free), g_strdup(seen->node->address));
 	for (guint i = 0; seen->inside && i < seen->inside->nodes->len; i++)
 		add_running(change, g_ptr_array_index(seen->inside->nodes, i));
 }
@@ -148,7 +151,7 @@ static void find_takes_down(np_change *change)
 static void add_loss(np_change *change, const np_disk *disk)
 {
 	g_autofree char *size = disk->size ? np_size_format(disk->size) : NULL;
-	g_ptr_array_add(change->loses, size ? g_strdup_printf("%s (%s)", disk->base.name, size) : g_strdup(disk->base.name));
+	g_ptr_array_add(np_array_own(&change->loses, g_free), size ? g_strdup_printf("%s (%s)", disk->base.name, size) : g_strdup(disk->base.name));
 }
 
 static void find_loses(np_change *change)

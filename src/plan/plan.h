@@ -26,7 +26,7 @@ typedef struct {
 } np_field_change;
 
 typedef struct {
-	char *address, *site;  /* site: address of the site it lies in */
+	const char *address, *site; /* its own; site: address of the site it lies in */
 	np_change_kind kind;
 	np_action action;
 	np_impact impact;

@@ -17,6 +17,7 @@ static void drop_live(np_plan *plan, np_change *change)
 	}
 }
 
+/* Takes the change. */
 static void finish(np_plan *plan, np_change *change)
 {
 	drop_live(plan, change);
@@ -24,7 +25,9 @@ static void finish(np_plan *plan, np_change *change)
 	change->moved = NP_MOVED_WORLD;
 	change->reason = g_strdup("changed outside nestplan; only the record of it is renewed");
 	if (change->fields->len == 0)
-		np_change_drop_last(plan);
+		np_change_free(change);
+	else
+		np_plan_take(plan, change);
 }
 
 static void refresh_node(np_plan *plan, const np_lab *lab, const char *site, const np_seen_node *seen)
@@ -33,7 +36,7 @@ static void refresh_node(np_plan *plan, const np_lab *lab, const char *site, con
 	if (!seen->applied || !np_plan_has_in_scope(plan, address))
 		return;
 	const np_node *want = np_lab_node(lab, address);
-	np_change *change = np_change_add(plan, NP_CHANGE_NODE, site, address, NP_ACTION_UPDATE);
+	np_change *change = np_change_new(NP_CHANGE_NODE, site, address, NP_ACTION_UPDATE);
 	change->seen = seen;
 	change->record = np_rows_stored_node(seen, want);
 	g_autoptr(np_record) live = np_rows_live_node(seen);
@@ -46,7 +49,7 @@ static void refresh_network(np_plan *plan, const char *site, const np_seen_netwo
 	const char *address = seen->network->address;
 	if (!seen->applied || !np_plan_has_in_scope(plan, address))
 		return;
-	np_change *change = np_change_add(plan, NP_CHANGE_NETWORK, site, address, NP_ACTION_UPDATE);
+	np_change *change = np_change_new(NP_CHANGE_NETWORK, site, address, NP_ACTION_UPDATE);
 	change->seen_network = seen;
 	change->record = np_rows_seen_network(seen->network, seen->autostart);
 	g_autoptr(np_record) live = seen->live ? np_rows_seen_network(seen->live, seen->autostart) : NULL;

@@ -69,24 +69,25 @@ const char *np_record_keep(np_record *record, const char *text)
 	return text ? memcpy(take_room(record, size), text, size) : NULL;
 }
 
-static gsize joined_size(const char *first, va_list rest)
-{
-	gsize size = 1;
-	for (const char *part = first; part; part = va_arg(rest, const char *))
-		size += strlen(part);
-	return size;
-}
+#define PARTS_MAX 8
 
 const char *np_record_join(np_record *record, const char *first, ...)
 {
+	const char *parts[PARTS_MAX];
+	gsize lengths[PARTS_MAX], size = 1;
+	unsigned n = 0;
 	va_list args;
 	va_start(args, first);
-	char *text = take_room(record, joined_size(first, args)), *end = text;
+	for (const char *part = first; part && n < PARTS_MAX; part = va_arg(args, const char *), n++) {
+		parts[n] = part;
+		lengths[n] = strlen(part);
+		size += lengths[n];
+	}
 	va_end(args);
-	va_start(args, first);
-	for (const char *part = first; part; part = va_arg(args, const char *))
-		end = g_stpcpy(end, part);
-	va_end(args);
+	char *text = take_room(record, size), *end = text;
+	for (unsigned i = 0; i < n; end += lengths[i++])
+		memcpy(end, parts[i], lengths[i]);
+	*end = '\0';
 	return text;
 }
 

@@ -22,7 +22,7 @@ const np_row *np_record_row(const np_record *record, guint i);
 
 /* A text of the record's own. Of NULL: NULL. */
 const char *np_record_keep(np_record *record, const char *text);
-/* The texts put together, as a text of the record's own. */
+/* The texts, eight at most, put together as a text of the record's own. */
 const char *np_record_join(np_record *record, const char *first, ...) G_GNUC_NULL_TERMINATED;
 /* Both must last as long as the record: names of fields and of values do, and what was kept. */
 void np_record_add(np_record *record, const char *name, const char *value);
