@@ -6,10 +6,6 @@
 #include "base/address.h"
 #include "plan/diff.h"
 
-const char *const np_step_kind_names[] = {
-	"nesting", "pool",   "image", "share", "network", "re-attach", "disks",  "create",         "redefine", "update",
-	"start",   "ready",  "prove", "stop",  "delete",  "delete network", "record", "delete pool", NULL};
-
 typedef struct {
 	const np_lab *lab; /* NULL: destroy */
 	const np_world *world;
@@ -19,15 +15,6 @@ typedef struct {
 	bool reattaches;    /* a network is rebuilt under nodes that run on */
 } order;
 
-static void step_free(gpointer data)
-{
-	np_step *step = data;
-	g_array_unref(step->needs);
-	g_clear_pointer(&step->after, g_array_unref);
-	g_clear_pointer(&step->nodes, g_ptr_array_unref);
-	g_free(step);
-}
-
 static np_step *find(order *o, np_step_kind kind, const char *address)
 {
 	/* Most kinds have no step at all in most plans, and an address takes longer to hash than that to see. */
@@ -35,30 +22,9 @@ static np_step *find(order *o, np_step_kind kind, const char *address)
 	return g_hash_table_size(steps) ? g_hash_table_lookup(steps, address) : NULL;
 }
 
-/* Copies a text to *end, which then stands behind it. */
-static const char *place(char **end, const char *text, gsize size)
-{
-	char *begin = *end;
-	memcpy(begin, text, size);
-	*end += size;
-	return begin;
-}
-
-/* The label is "WHO: VERB". A step and its texts are one piece of memory: a plan of
- * many nodes has hundreds of thousands. */
 static np_step *add(order *o, np_step_kind kind, const char *site, const char *address, const char *who, const char *verb)
 {
-	gsize site_size = strlen(site) + 1, address_size = strlen(address) + 1, who_size = strlen(who), verb_size = strlen(verb) + 1;
-	np_step *step = g_malloc0(sizeof(*step) + site_size + address_size + who_size + strlen(": ") + verb_size);
-	char *end = (char *)(step + 1);
-	step->kind = kind;
-	step->id = o->steps->len;
-	step->site = place(&end, site, site_size);
-	step->address = place(&end, address, address_size);
-	step->label = place(&end, who, who_size);
-	(void)place(&end, ": ", strlen(": "));
-	(void)place(&end, verb, verb_size);
-	step->needs = g_array_new(FALSE, FALSE, sizeof(unsigned));
+	np_step *step = np_step_new(kind, o->steps->len, site, address, who, verb);
 	g_ptr_array_add(o->steps, step);
 	g_hash_table_insert(o->by_address[kind], (gpointer)step->address, step);
 	return step;
@@ -66,19 +32,15 @@ static np_step *add(order *o, np_step_kind kind, const char *site, const char *a
 
 static void need(np_step *step, const np_step *other)
 {
-	if (!step || !other || step == other)
-		return;
-	for (guint i = 0; i < step->needs->len; i++)
-		if (g_array_index(step->needs, unsigned, i) == other->id)
-			return;
-	g_array_append_val(step->needs, other->id);
+	if (step && other && step != other && !np_step_ids_have(&step->needs, other->id))
+		np_step_ids_add(&step->needs, other->id);
 }
 
 /* One that the step does not need yet: not searched for among thousands. */
 static void need_new(np_step *step, const np_step *other)
 {
 	if (other)
-		g_array_append_val(step->needs, other->id);
+		np_step_ids_add(&step->needs, other->id);
 }
 
 static void need_key(order *o, np_step *step, np_step_kind kind, const char *address)
@@ -88,11 +50,8 @@ static void need_key(order *o, np_step *step, np_step_kind kind, const char *add
 
 static void go_after(np_step *step, const np_step *other)
 {
-	if (!other)
-		return;
-	if (!step->after)
-		step->after = g_array_new(FALSE, FALSE, sizeof(unsigned));
-	g_array_append_val(step->after, other->id);
+	if (other)
+		np_step_ids_add(&step->after, other->id);
 }
 
 static np_change *change_of(order *o, const char *address)
@@ -448,7 +407,7 @@ static void up_site(order *o, const np_site *site)
 static void need_all(np_step *last)
 {
 	for (unsigned i = 0; i < last->id; i++) /* it has no others: not searched for each */
-		g_array_append_val(last->needs, i);
+		np_step_ids_add(&last->needs, i);
 }
 
 static void teardown_pool(order *o)
@@ -472,7 +431,7 @@ static void need_host(order *o)
 	np_step *nesting = find(o, NP_STEP_NESTING, "host.nesting");
 	for (guint i = 0; nesting && i < o->steps->len; i++) {
 		np_step *step = g_ptr_array_index(o->steps, i);
-		if (step->needs->len == 0)
+		if (step->needs.n == 0)
 			need(step, nesting);
 	}
 }
@@ -521,7 +480,7 @@ static void change_all(order *o, bool teardown)
 GPtrArray *np_order_make(const np_lab *lab, const np_world *world, const np_plan *plan)
 {
 	order o = {.lab = lab, .world = world, .plan = plan};
-	o.steps = g_ptr_array_new_with_free_func(step_free);
+	o.steps = g_ptr_array_new_with_free_func((GDestroyNotify)np_step_free);
 	for (unsigned i = 0; i < G_N_ELEMENTS(o.by_address); i++)
 		o.by_address[i] = g_hash_table_new(g_str_hash, g_str_equal);
 	if (plan->refreshes)

@@ -101,10 +101,10 @@ static np_sched *make_sched(const GPtrArray *steps, unsigned parallelism)
 	np_sched *sched = np_sched_new(steps->len, classes, limits, CLASS_COUNT, parallelism);
 	for (guint i = 0; i < steps->len; i++) {
 		const np_step *step = g_ptr_array_index(steps, i);
-		for (guint k = 0; k < step->needs->len; k++)
-			np_sched_need(sched, i, g_array_index(step->needs, unsigned, k));
-		for (guint k = 0; step->after && k < step->after->len; k++)
-			np_sched_after(sched, i, g_array_index(step->after, unsigned, k));
+		for (unsigned k = 0; k < step->needs.n; k++)
+			np_sched_need(sched, i, step->needs.ids[k]);
+		for (unsigned k = 0; k < step->after.n; k++)
+			np_sched_after(sched, i, step->after.ids[k]);
 	}
 	return sched;
 }

@@ -43,8 +43,8 @@ static bool waits_for(const checked *c, const np_step *step, const np_step *othe
 {
 	if (step == other)
 		return true;
-	for (guint i = 0; i < step->needs->len; i++)
-		if (waits_for(c, step_at(c, g_array_index(step->needs, unsigned, i)), other))
+	for (unsigned i = 0; i < step->needs.n; i++)
+		if (waits_for(c, step_at(c, step->needs.ids[i]), other))
 			return true;
 	return false;
 }
@@ -57,12 +57,12 @@ static void assert_after(const checked *c, const np_step *step, const np_step *o
 
 /* ── the list itself ── */
 
-static void check_backwards(const GArray *needs, unsigned id)
+static void check_backwards(const np_step_ids *needs, unsigned id)
 {
-	for (guint i = 0; needs && i < needs->len; i++) {
-		g_assert_cmpuint(g_array_index(needs, unsigned, i), <, id); /* so there is no cycle either */
-		for (guint k = 0; k < i; k++)
-			g_assert_cmpuint(g_array_index(needs, unsigned, k), !=, g_array_index(needs, unsigned, i));
+	for (unsigned i = 0; i < needs->n; i++) {
+		g_assert_cmpuint(needs->ids[i], <, id); /* so there is no cycle either */
+		for (unsigned k = 0; k < i; k++)
+			g_assert_cmpuint(needs->ids[k], !=, needs->ids[i]);
 	}
 }
 
@@ -71,8 +71,8 @@ static void check_list(const checked *c)
 	for (guint i = 0; i < c->steps->len; i++) {
 		const np_step *step = step_at(c, i);
 		g_assert_cmpuint(step->id, ==, i);
-		check_backwards(step->needs, i);
-		check_backwards(step->after, i);
+		check_backwards(&step->needs, i);
+		check_backwards(&step->after, i);
 		g_assert_true(find(c, step->kind, step->address) == step); /* none twice */
 	}
 }

@@ -605,10 +605,10 @@ static char *render_steps(const GPtrArray *steps)
 	for (guint i = 0; i < steps->len; i++) {
 		const np_step *step = g_ptr_array_index(steps, i);
 		g_string_append_printf(out, "%2u %s", i, step->label);
-		for (guint k = 0; k < step->needs->len; k++)
-			g_string_append_printf(out, "%s%u", k ? "," : " <- ", g_array_index(step->needs, unsigned, k));
-		for (guint k = 0; step->after && k < step->after->len; k++)
-			g_string_append_printf(out, " after %u", g_array_index(step->after, unsigned, k));
+		for (unsigned k = 0; k < step->needs.n; k++)
+			g_string_append_printf(out, "%s%u", k ? "," : " <- ", step->needs.ids[k]);
+		for (unsigned k = 0; k < step->after.n; k++)
+			g_string_append_printf(out, " after %u", step->after.ids[k]);
 		g_string_append_c(out, '\n');
 	}
 	return g_string_free(out, FALSE);

@@ -739,17 +739,10 @@ static np_seen_node *seen_before(const np_node *node)
 
 static np_step *step_of(np_step_kind kind, const np_node *node, const np_seen_node *seen)
 {
-	np_step *step = g_new0(np_step, 1);
-	*step = (np_step){.kind = kind, .address = node->address, .site = (char *)"", .label = (char *)"change",
-	                  .needs = g_array_new(FALSE, FALSE, sizeof(unsigned)), .node = node, .seen = seen};
+	np_step *step = np_step_new(kind, 0, "", node->address, node->address, "change");
+	step->node = node;
+	step->seen = seen;
 	return step;
-}
-
-static void step_free(gpointer data)
-{
-	np_step *step = data;
-	g_array_unref(step->needs);
-	g_free(step);
 }
 
 /* Executes one step of that kind for the hypervisor, then one of the other. */
@@ -765,13 +758,12 @@ static char *become(np_step_kind kind, int then)
 	g_assert_no_error(error);
 	g_assert_true(np_session_open_guests(session, true, &error));
 	g_autoptr(np_seen_node) seen = seen_before(node);
-	g_autoptr(GPtrArray) steps = g_ptr_array_new_with_free_func(step_free);
+	g_autoptr(GPtrArray) steps = g_ptr_array_new_with_free_func((GDestroyNotify)np_step_free);
 	g_ptr_array_add(steps, step_of(kind, node, seen));
 	if (then >= 0) {
 		np_step *second = step_of((np_step_kind)then, node, NULL);
-		unsigned first = 0;
 		second->id = 1;
-		g_array_append_val(second->needs, first);
+		np_step_ids_add(&second->needs, 0);
 		g_ptr_array_add(steps, second);
 	}
 	GString *failures = g_string_new(NULL);
