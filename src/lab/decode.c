@@ -200,19 +200,11 @@ static void list_decode(np_decoder *d, const np_label *label, const np_field *fi
 	}
 }
 
-static void field_mark(const np_kind *kind, np_object *object, const np_field *field, np_pos pos)
-{
-	if (object->at == NULL)
-		object->at = g_new0(np_pos, kind->n_fields);
-	object->at[field - kind->fields] = pos;
-	object->set |= G_GUINT64_CONSTANT(1) << (field - kind->fields);
-}
-
 static void field_decode(np_decoder *d, const np_label *label, const np_kind *kind, gpointer object,
                          const np_field *field, const np_doc_node *value)
 {
 	np_label inner = {field->name, NULL, FALSE};
-	field_mark(kind, object, field, value->pos);
+	np_object_place(kind, object, field, value->pos);
 	if (np_doc_is_null(value) && is_structure(field->type))
 		return; /* "networks:" with nothing below it */
 	switch (field->type) {

@@ -103,15 +103,59 @@ void np_object_mark(const np_kind *kind, np_object *object, const char *field)
 {
 	const np_field *found = np_kind_field(kind, field);
 	g_return_if_fail(found != NULL);
-	object->set |= G_GUINT64_CONSTANT(1) << (found - kind->fields);
+	guint64 bit = G_GUINT64_CONSTANT(1) << (found - kind->fields);
+	if (object->at != NULL && (object->set & bit) == 0)
+		np_object_place(kind, object, found, (np_pos){0});
+	object->set |= bit;
+}
+
+static unsigned places_count(guint64 set)
+{
+	return (unsigned)__builtin_popcountll(set);
+}
+
+/* As many places there is room for when there are n. */
+static unsigned places_room(unsigned n)
+{
+	return n <= 2 ? 2 : (n + 3) / 4 * 4;
+}
+
+void np_object_place(const np_kind *kind, np_object *object, const np_field *field, np_pos pos)
+{
+	guint64 bit = G_GUINT64_CONSTANT(1) << (field - kind->fields);
+	unsigned n = places_count(object->set), i = places_count(object->set & (bit - 1));
+	gboolean is_new = (object->set & bit) == 0;
+	if (object->at == NULL)
+		object->at = g_new0(np_pos, places_room(is_new ? n + 1 : n));
+	else if (is_new && n == places_room(n))
+		object->at = g_renew(np_pos, object->at, places_room(n + 1));
+	if (is_new)
+		memmove(object->at + i + 1, object->at + i, (n - i) * sizeof *object->at);
+	object->at[i] = pos;
+	object->set |= bit;
+}
+
+void np_object_unmark(const np_kind *kind, np_object *object, const char *field)
+{
+	const np_field *found = np_kind_field(kind, field);
+	g_return_if_fail(found != NULL);
+	guint64 bit = G_GUINT64_CONSTANT(1) << (found - kind->fields);
+	unsigned n = places_count(object->set), i = places_count(object->set & (bit - 1));
+	if ((object->set & bit) == 0)
+		return;
+	if (object->at != NULL)
+		memmove(object->at + i, object->at + i + 1, (n - i - 1) * sizeof *object->at);
+	object->set &= ~bit;
 }
 
 np_pos np_object_at(const np_kind *kind, const np_object *object, const char *field)
 {
 	const np_field *found = np_kind_field(kind, field);
-	if (found == NULL || object->at == NULL || object->at[found - kind->fields].line == 0)
+	guint64 bit = found != NULL ? G_GUINT64_CONSTANT(1) << (found - kind->fields) : 0;
+	if (object->at == NULL || (object->set & bit) == 0)
 		return object->pos;
-	return object->at[found - kind->fields];
+	np_pos at = object->at[places_count(object->set & (bit - 1))];
+	return at.line > 0 ? at : object->pos;
 }
 
 static char *strings_format(const GPtrArray *strings)

@@ -72,7 +72,7 @@ typedef struct {
 	char *name;  /* key in its map, owned; NULL where it has none */
 	np_pos pos;  /* where it was written; line 0: derived or observed */
 	guint64 set; /* bit i: fields[i] was written (or observed) */
-	np_pos *at;  /* place of each written field's value, n_fields long, or NULL */
+	np_pos *at;  /* places of the written fields' values, one for each bit in `set`, in order; NULL: none has one */
 } np_object;
 
 /* All arrays of a new object exist, also those of its inline objects, but as long as they are empty they are one that all
@@ -90,8 +90,11 @@ GPtrArray *np_strings_own(GPtrArray **member);
 
 const np_field *np_kind_field(const np_kind *kind, const char *name);
 gboolean np_object_has(const np_kind *kind, const np_object *object, const char *field);
-/* Marks a field as set (observed). */
+/* Marks a field as set (observed); and takes that back. */
 void np_object_mark(const np_kind *kind, np_object *object, const char *field);
+void np_object_unmark(const np_kind *kind, np_object *object, const char *field);
+/* Marks a field as written, its value at a place. */
+void np_object_place(const np_kind *kind, np_object *object, const np_field *field, np_pos pos);
 /* Place of a field's value, the object's own place when the field was not written. */
 np_pos np_object_at(const np_kind *kind, const np_object *object, const char *field);
 /* One field's value as it would be written in a lab file ("8GiB", "kvm"); NULL for structures, and for a string, range

@@ -472,9 +472,37 @@ static void test_schema(void)
 	g_assert_nonnull(strstr(schema, "\"https://json-schema.org/draft/2020-12/schema\""));
 }
 
+/* Places of fields lie closely; they are found whatever the order they came in, and after one of them went. */
+static void test_places(void)
+{
+	g_autoptr(np_node) node = np_object_new(&np_node_kind, "n");
+	node->base.pos = (np_pos){.line = 1};
+	for (unsigned i = np_node_kind.n_fields; i-- > 0;) /* the last field first */
+		np_object_place(&np_node_kind, &node->base, &np_node_kind.fields[i], (np_pos){.line = 100 + i});
+	np_object_place(&np_node_kind, &node->base, &np_node_kind.fields[3], (np_pos){.line = 7}); /* written again */
+	np_object_unmark(&np_node_kind, &node->base, np_node_kind.fields[5].name);
+	np_object_unmark(&np_node_kind, &node->base, np_node_kind.fields[5].name);
+	for (unsigned i = 0; i < np_node_kind.n_fields; i++) {
+		const char *name = np_node_kind.fields[i].name;
+		g_assert_cmpint(np_object_has(&np_node_kind, &node->base, name), ==, i != 5);
+		g_assert_cmpuint(np_object_at(&np_node_kind, &node->base, name).line, ==, i == 3 ? 7 : i == 5 ? 1 : 100 + i);
+	}
+	np_object_mark(&np_node_kind, &node->base, np_node_kind.fields[5].name);
+	np_object_mark(&np_node_kind, &node->base, np_node_kind.fields[6].name); /* keeps its place */
+	g_assert_cmpuint(np_object_at(&np_node_kind, &node->base, np_node_kind.fields[5].name).line, ==, 1);
+	g_assert_cmpuint(np_object_at(&np_node_kind, &node->base, np_node_kind.fields[6].name).line, ==, 106);
+	/* Marked before any place is known. */
+	g_autoptr(np_node) seen = np_object_new(&np_node_kind, "s");
+	np_object_mark(&np_node_kind, &seen->base, "memory");
+	np_object_place(&np_node_kind, &seen->base, np_kind_field(&np_node_kind, "image"), (np_pos){.line = 9});
+	g_assert_cmpuint(np_object_at(&np_node_kind, &seen->base, "memory").line, ==, 0);
+	g_assert_cmpuint(np_object_at(&np_node_kind, &seen->base, "image").line, ==, 9);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/lab/places", test_places);
 	g_test_add_func("/lab/quickstart", test_quickstart);
 	g_test_add_func("/lab/language", test_language);
 	g_test_add_func("/lab/layers", test_layers);

@@ -225,11 +225,6 @@ static void read_sizes(np_importer *importer, np_conn *conn, const found *f, np_
 
 /* ── addresses ── */
 
-static void unmark(const np_kind *kind, np_object *object, const char *field)
-{
-	object->set &= ~(G_GUINT64_CONSTANT(1) << (np_kind_field(kind, field) - kind->fields));
-}
-
 static bool is_on(const np_nic *nic, const np_network *network)
 {
 	return strcmp(nic->network ? nic->network : nic->base.name, network->base.name) == 0;
@@ -241,7 +236,7 @@ static void forget_address(np_importer *importer, np_nic *nic)
 	if (ip)
 		np_remark_add(importer, nic, NULL, "has address %s of its network's DHCP server", ip);
 	nic->address = 0;
-	unmark(&np_nic_kind, &nic->base, "address");
+	np_object_unmark(&np_nic_kind, &nic->base, "address");
 }
 
 /* Calls fn for each NIC on the network. */
@@ -292,7 +287,7 @@ static void settle_addresses(np_importer *importer)
 		np_remark_add(importer, network, NULL,
 		              "its range is %s, left out here: not all addresses in it are known", range);
 		network->cidr = (np_cidr){0};
-		unmark(&np_network_kind, &network->base, "cidr");
+		np_object_unmark(&np_network_kind, &network->base, "cidr");
 		each_nic(importer, network, forget_address);
 	}
 }
