@@ -79,7 +79,6 @@ static void text_check(np_checker *c, const np_node *node, np_pos pos, const cha
 static void late_check(np_checker *c, const np_node *node)
 {
 	c->origin->node = node;
-	np_check_reachable(c, node);
 	for (guint i = 0; i < node->inject.files->len; i++) {
 		const np_file *file = node->inject.files->pdata[i];
 		if (file->content != NULL)
@@ -92,7 +91,7 @@ static void late_check(np_checker *c, const np_node *node)
 
 static gboolean has_late(const np_node *node)
 {
-	return node->inject.files->len > 0 || node->inject.run->len > 0 || np_node_is_site(node);
+	return node->inject.files->len > 0 || node->inject.run->len > 0;
 }
 
 /* All of a site in one pass: a large lab does not fit into the processor's cache. */

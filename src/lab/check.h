@@ -37,8 +37,6 @@ char *np_check_hint(const GPtrArray *map, const char *name, const char *otherwis
 void np_check_required(const np_walk *walk, gpointer object, gpointer data);
 /* A node by itself, and among its neighbours. */
 void np_check_node(np_checker *c, np_node *node);
-/* A node that carries others has an address to reach it by. Only where nothing else is wrong. */
-void np_check_reachable(np_checker *c, const np_node *node);
 void np_check_network(np_checker *c, const np_site *site, const np_network *network);
 
 /* The ranges of a site's networks. A chain leads to the host. */

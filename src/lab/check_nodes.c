@@ -144,17 +144,20 @@ static void file_check(np_checker *c, const np_file *file)
 		               "${…} in the content of file '%s' is always expanded", path);
 }
 
-static const char *carried(const np_node *node)
+/* Whether a NIC has an address, or only another mistake keeps it from one. */
+static gboolean is_meant_to_have_address(const np_node *node, const np_nic *nic)
 {
-	return node->site.nodes->len > 0 ? "nodes" : "networks";
+	const np_network *network = np_nic_network(node, nic);
+	return nic->address != 0 || np_object_has(&np_nic_kind, &nic->base, "address") || network == NULL ||
+	       network->mode != NP_NET_BRIDGE || np_object_has(&np_network_kind, &network->base, "cidr");
 }
 
-void np_check_reachable(np_checker *c, const np_node *node)
+static gboolean is_reachable(const np_node *node)
 {
-	if (np_node_is_site(node) && node->nics->len > 0 && np_node_access_nic(node) == NULL)
-		np_check_error(c, NP_CODE_SITE_UNREACHABLE, node->base.pos, "put one NIC on a network that has a range",
-		               "node '%s' carries %s, but none of its NICs has an address to reach its hypervisor by",
-		               node->base.name, carried(node));
+	for (guint i = 0; i < node->nics->len; i++)
+		if (is_meant_to_have_address(node, node->nics->pdata[i]))
+			return TRUE;
+	return FALSE;
 }
 
 /* What a site must have to be one. */
@@ -162,10 +165,15 @@ static void carrier_check(np_checker *c, const np_node *node)
 {
 	if (!np_node_is_site(node))
 		return;
+	const char *what = node->site.nodes->len > 0 ? "nodes" : "networks";
 	if (node->nics->len == 0)
 		np_check_error(
 		        c, NP_CODE_SITE_UNREACHABLE, node->base.pos, "add 'nics' with a network that has a range",
-		        "node '%s' carries %s, but has no NIC to reach its hypervisor by", node->base.name, carried(node));
+		        "node '%s' carries %s, but has no NIC to reach its hypervisor by", node->base.name, what);
+	else if (!is_reachable(node))
+		np_check_error(c, NP_CODE_SITE_UNREACHABLE, node->base.pos, "put one NIC on a network that has a range",
+		               "node '%s' carries %s, but none of its NICs has an address to reach its hypervisor by",
+		               node->base.name, what);
 	for (guint i = 0; i < node->cpu.features->len; i++) {
 		const np_feature *feature = node->cpu.features->pdata[i];
 		gboolean is_nesting = strcmp(feature->base.name, "vmx") == 0 || strcmp(feature->base.name, "svm") == 0;

@@ -78,7 +78,8 @@ const char *np_record_join(np_record *record, const char *first, ...)
 	unsigned n = 0;
 	va_list args;
 	va_start(args, first);
-	for (const char *part = first; part && n < PARTS_MAX; part = va_arg(args, const char *), n++) {
+	for (const char *part = first; part; part = va_arg(args, const char *), n++) {
+		g_assert(n < PARTS_MAX);
 		parts[n] = part;
 		lengths[n] = strlen(part);
 		size += lengths[n];

@@ -84,7 +84,8 @@ static void fill(np_seen_site *seen, const np_site *site)
 		known->network->cidr = network->cidr;
 		known->network->mode = network->mode;
 		known->network->dhcp = network->dhcp;
-		known->network->base.set = ~(guint64)0;
+		for (unsigned k = 0; k < np_network_kind.n_fields; k++)
+			np_object_mark(&np_network_kind, &known->network->base, np_network_kind.fields[k].name);
 		known->active = known->autostart = true;
 		g_ptr_array_add(seen->networks, known);
 	}

@@ -261,6 +261,13 @@ static GHashTable *hosts_of(const np_site *site, const np_network *network)
 	return hosts;
 }
 
+/* As if all of it had been read from libvirt. */
+static void mark_all(np_network *network)
+{
+	for (unsigned i = 0; i < np_network_kind.n_fields; i++)
+		np_object_mark(&np_network_kind, &network->base, np_network_kind.fields[i].name);
+}
+
 static void fill_network(np_seen_site *seen, const np_site *site, np_network *network)
 {
 	np_seen_network *known = np_seen_network_new();
@@ -268,11 +275,11 @@ static void fill_network(np_seen_site *seen, const np_site *site, np_network *ne
 	known->hosts = hosts_of(site, network);
 	np_network_free(known->network);
 	known->network = network; /* taken out of the lab */
-	known->network->base.set = ~(guint64)0;
+	mark_all(known->network);
 	const np_site *runs = np_lab_site(having.live, seen->address);
 	known->live = np_map_find(runs->networks, network->base.name);
 	known->live_hosts = hosts_of(runs, known->live);
-	known->live->base.set = ~(guint64)0;
+	mark_all(known->live);
 	known->autostart = true;
 	const np_site *was = having.applied ? np_lab_site(having.applied, seen->address) : NULL;
 	const np_network *before = was ? np_map_find(was->networks, network->base.name) : NULL;
