@@ -5,7 +5,6 @@
  * it is watched: one that still goes on is waited for. */
 #include "drivers/libvirt/upload.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "base/error.h"
 #include "drivers/libvirt/names.h"
 #include "drivers/libvirt/pool.h"
+#include "drivers/libvirt/transfer.h"
 #include "drivers/libvirt/volume.h"
 #include "drivers/libvirt/xml.h"
 
@@ -22,136 +22,14 @@
 /* Longer than a broken connection lives: keepalive gives up after 30 s. */
 #define IMAGES_PATIENCE_US (35 * G_USEC_PER_SEC)
 
-typedef struct {
-	np_conn *conn;
-	virStoragePoolPtr pool;
-	const char *name, *format, *path;
-	gint64 patience_us;
-	int fd;
-	guint64 size, done;
-	np_progress_fn progress;
-	gpointer data;
-	GCancellable *cancel;
-} upload;
-
-/* ── the file, as libvirt's stream asks for it ─────────────────────────── */
-
-static void advance(upload *job, guint64 bytes)
-{
-	job->done += bytes;
-	if (job->progress)
-		job->progress(MIN(job->done, job->size), job->size, job->data);
-}
-
-static int read_some(virStreamPtr stream, char *buffer, size_t length, void *data)
-{
-	(void)stream;
-	upload *job = data;
-	if (g_cancellable_is_cancelled(job->cancel)) {
-		errno = ECANCELED;
-		return -1;
-	}
-	ssize_t got;
-	do
-		got = read(job->fd, buffer, length);
-	while (got < 0 && errno == EINTR);
-	if (got > 0)
-		advance(job, (guint64)got);
-	return (int)got;
-}
-
-/* Whether the file has data or a hole at its position, and how much of it. */
-static int read_section(virStreamPtr stream, int *in_data, long long *length, void *opaque)
-{
-	(void)stream;
-	upload *job = opaque;
-	off_t here = lseek(job->fd, 0, SEEK_CUR);
-	off_t data = here < 0 ? -1 : lseek(job->fd, here, SEEK_DATA);
-	if (here < 0 || (data < 0 && errno != ENXIO))
-		return -1;
-	off_t end = (off_t)job->size;
-	*in_data = data == here;
-	if (*in_data) {
-		end = lseek(job->fd, here, SEEK_HOLE);
-		if (end < 0)
-			return -1;
-	} else if (data >= 0) {
-		end = data;
-	}
-	*length = MAX(end - here, 0);
-	return lseek(job->fd, here, SEEK_SET) < 0 ? -1 : 0;
-}
-
-static int skip(virStreamPtr stream, long long length, void *data)
-{
-	(void)stream;
-	upload *job = data;
-	if (g_cancellable_is_cancelled(job->cancel)) {
-		errno = ECANCELED;
-		return -1;
-	}
-	advance(job, (guint64)length);
-	return lseek(job->fd, (off_t)length, SEEK_CUR) < 0 ? -1 : 0;
-}
-
-/* ── the transfer ─────────────────────────────────────────────────────── */
-
-static bool fail(const upload *job, GError **error)
-{
-	if (g_cancellable_is_cancelled(job->cancel))
-		g_set_error(error, NP_ERROR, NP_ERROR_CANCELLED, "The upload of volume '%s' was cancelled.", job->name);
-	else
-		np_virt_error(error, NP_ERROR_FAILED, "'%s' cannot be uploaded as volume '%s' of pool '%s' at %s",
-		              job->path, job->name, virStoragePoolGetName(job->pool), job->conn->uri);
-	return false;
-}
-
-static void fail_to_read(const char *path, GError **error)
-{
-	g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "'%s' cannot be read for its upload: %s.", path,
-	            g_strerror(errno));
-}
-
-/* Old daemons have no sparse streams. */
-static virStreamPtr begin(upload *job, virStorageVolPtr volume, bool *sparse, GError **error)
-{
-	g_autoptr(virStream) stream = virStreamNew(job->conn->vir, 0);
-	*sparse = true;
-	if (stream && virStorageVolUpload(volume, stream, 0, 0, VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM) < 0) {
-		*sparse = false;
-		g_clear_pointer(&stream, virStreamFree);
-		stream = virStreamNew(job->conn->vir, 0);
-	}
-	if (stream && (*sparse || virStorageVolUpload(volume, stream, 0, 0, 0) == 0))
-		return g_steal_pointer(&stream);
-	fail(job, error);
-	return NULL;
-}
-
-static bool transfer(upload *job, virStorageVolPtr volume, GError **error)
-{
-	bool sparse = false;
-	g_autoptr(virStream) stream = begin(job, volume, &sparse, error);
-	if (!stream)
-		return false;
-	int sent = sparse ? virStreamSparseSendAll(stream, read_some, read_section, skip, job)
-	                  : virStreamSendAll(stream, read_some, job);
-	if (sent == 0 && !g_cancellable_is_cancelled(job->cancel))
-		return virStreamFinish(stream) == 0 || fail(job, error);
-	fail(job, error);
-	virStreamAbort(stream);
-	return false;
-}
-
 /* The bytes say what the volume is; libvirt reads them when it refreshes the pool. */
-static bool check_format(const upload *job, GError **error)
+static bool check_format(const np_upload *job, virStorageVolPtr volume, GError **error)
 {
-	g_autoptr(virStorageVol) volume = virStorageVolLookupByName(job->pool, job->name);
-	char *text = volume ? virStorageVolGetXMLDesc(volume, 0) : NULL;
+	char *text = virStorageVolGetXMLDesc(volume, 0);
 	g_autoptr(xmlDoc) doc = text ? np_xml_parse(text, job->name, NULL) : NULL;
 	free(text);
 	if (!doc)
-		return fail(job, error);
+		return np_upload_fail(job, error);
 	g_autofree char *is = np_xml_get(xmlDocGetRootElement(doc), "target/format/@type");
 	if (strcmp(job->format, "qcow2") != 0 || g_strcmp0(is, "qcow2") == 0)
 		return true;
@@ -161,7 +39,7 @@ static bool check_format(const upload *job, GError **error)
 }
 
 /* Size that a guest sees: of a qcow2 file from its header, else the file's. */
-static guint64 virtual_size(const upload *job)
+static guint64 virtual_size(const np_upload *job)
 {
 	guint8 header[32];
 	if (strcmp(job->format, "qcow2") != 0 || pread(job->fd, header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
@@ -172,7 +50,7 @@ static guint64 virtual_size(const upload *job)
 	return GUINT64_FROM_BE(size);
 }
 
-static bool fill(upload *job, GError **error)
+static bool fill(np_upload *job, GError **error)
 {
 	bool mock = job->conn->mock;
 	/* Made as raw: the file's bytes follow as they are, whatever they mean. */
@@ -182,14 +60,15 @@ static bool fill(upload *job, GError **error)
 		return false;
 	if (mock)
 		return true;
-	return transfer(job, volume, error) && np_pool_refresh(job->conn, job->pool, error) && check_format(job, error);
+	return np_upload_transfer(job, volume, error) && np_pool_refresh(job->conn, job->pool, error) &&
+	       np_upload_check_end(job, volume, error) && check_format(job, volume, error);
 }
 
 /* ── one at a time under a name ───────────────────────────────────────── */
 
 /* What changes while somebody uploads: the markers, and the volume's sizes and times. NULL without an error: no marker.
  */
-static char *take_picture(const upload *job, GError **error)
+static char *take_picture(const np_upload *job, GError **error)
 {
 	g_autoptr(GPtrArray) markers = np_volume_markers(job->conn, job->pool, job->name, error);
 	if (!markers || markers->len == 0)
@@ -206,7 +85,7 @@ static char *take_picture(const upload *job, GError **error)
 
 /* Returns when there is no marker any more: another's upload has ended, or was cut off and is cleared away. There is no
  * event for what happens to volumes. */
-static bool settle(const upload *job, GError **error)
+static bool settle(const np_upload *job, GError **error)
 {
 	g_autofree char *before = NULL;
 	gint64 since = g_get_monotonic_time();
@@ -223,7 +102,7 @@ static bool settle(const upload *job, GError **error)
 		if (g_get_monotonic_time() - since >= job->patience_us)
 			return np_volume_clear(job->conn, job->pool, job->name, error);
 		if (g_cancellable_is_cancelled(job->cancel))
-			return fail(job, error);
+			return np_upload_fail(job, error);
 		g_free(before);
 		before = g_steal_pointer(&now);
 		g_usleep(WATCH_PAUSE_US);
@@ -231,7 +110,7 @@ static bool settle(const upload *job, GError **error)
 }
 
 /* An image's name is its content's hash, so one that is there is the one; a disk is never overwritten. */
-static bool accept_existing(const upload *job, GError **error)
+static bool accept_existing(const np_upload *job, GError **error)
 {
 	if (strcmp(virStoragePoolGetName(job->pool), NP_POOL_IMAGES) == 0)
 		return true;
@@ -241,24 +120,25 @@ static bool accept_existing(const upload *job, GError **error)
 	return false;
 }
 
-/* Another who took this upload for cut off has put its own in place; then that one decides. */
-static bool is_displaced(const upload *job, const char *marker)
+/* Another who took this upload for cut off has put its own in place; then that one decides. Where the markers cannot be
+ * read nothing says so. */
+static bool is_displaced(const np_upload *job, const char *marker)
 {
 	g_autoptr(GPtrArray) markers = np_volume_markers(job->conn, job->pool, job->name, NULL);
-	return !markers || markers->len != 1 || strcmp(g_ptr_array_index(markers, 0), marker) != 0;
+	return markers && (markers->len != 1 || strcmp(g_ptr_array_index(markers, 0), marker) != 0);
 }
 
 typedef enum { DONE, FAILED, AGAIN } outcome;
 
 /* After a failure the marker stays where the volume cannot be deleted: it must not look complete. */
-static void undo(const upload *job, const char *marker)
+static void undo(const np_upload *job, const char *marker)
 {
 	if (np_volume_drop(job->conn, job->pool, job->name, NULL))
 		(void)np_volume_drop(job->conn, job->pool, marker, NULL);
 }
 
 /* Creating the volume is what decides between two that upload at once. */
-static outcome attempt(upload *job, GError **error)
+static outcome attempt(np_upload *job, GError **error)
 {
 	g_autofree char *marker = np_marker_name(job->name);
 	g_autoptr(virStorageVol) mark = np_volume_make(job->conn, job->pool, marker, "raw", 0, error);
@@ -275,17 +155,17 @@ static outcome attempt(upload *job, GError **error)
 	return FAILED;
 }
 
-static bool run(upload *job, GError **error)
+static bool run(np_upload *job, GError **error)
 {
 	for (;;) {
 		if (!settle(job, error))
 			return false;
 		if (np_volume_exists(job->pool, job->name))
 			return accept_existing(job, error);
-		if (lseek(job->fd, 0, SEEK_SET) < 0) {
-			fail_to_read(job->path, error);
+		if (!np_upload_check_room(job, error))
 			return false;
-		}
+		if (lseek(job->fd, 0, SEEK_SET) < 0)
+			return np_upload_fail_to_read(job, error);
 		job->done = 0;
 		outcome result = attempt(job, error);
 		if (result != AGAIN)
@@ -293,34 +173,33 @@ static bool run(upload *job, GError **error)
 	}
 }
 
-static int open_file(const char *path, guint64 *size, GError **error)
+static bool open_file(np_upload *job, GError **error)
 {
-	int fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
+	job->fd = g_open(job->path, O_RDONLY | O_CLOEXEC, 0);
 	struct stat status;
-	if (fd >= 0 && fstat(fd, &status) == 0) {
-		*size = (guint64)status.st_size;
-		return fd;
+	if (job->fd >= 0 && fstat(job->fd, &status) == 0) {
+		job->size = (guint64)status.st_size;
+		return true;
 	}
-	fail_to_read(path, error);
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	np_upload_fail_to_read(job, error);
+	if (job->fd >= 0)
+		close(job->fd);
+	return false;
 }
 
 bool np_volume_upload_patient(np_conn *conn, const char *pool_name, const char *name, const char *format,
                               const char *path, gint64 patience_us, np_progress_fn progress, gpointer data,
                               GCancellable *cancel, GError **error)
 {
-	upload job = {.conn = conn,
-	              .name = name,
-	              .format = format,
-	              .path = path,
-	              .patience_us = patience_us,
-	              .progress = progress,
-	              .data = data,
-	              .cancel = cancel};
-	job.fd = open_file(path, &job.size, error);
-	if (job.fd < 0)
+	np_upload job = {.conn = conn,
+	                 .name = name,
+	                 .format = format,
+	                 .path = path,
+	                 .patience_us = patience_us,
+	                 .progress = progress,
+	                 .data = data,
+	                 .cancel = cancel};
+	if (!open_file(&job, error))
 		return false;
 	g_mutex_lock(np_conn_pool_lock(conn, pool_name));
 	g_autoptr(virStoragePool) pool = np_pool_need(conn, pool_name, error);
