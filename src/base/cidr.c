@@ -126,3 +126,24 @@ bool np_cidr_is_set(np_cidr cidr)
 {
 	return cidr.base != 0 || cidr.prefix != 0;
 }
+
+static const struct {
+	np_cidr range;
+	const char *what;
+} reserved[] = {
+        {{0x00000000, 8}, "where addresses stand for no machine"},
+        {{0x7f000000, 8}, "which each machine keeps for itself (loopback)"},
+        {{0xa9fe0000, 16}, "which machines give themselves (link-local)"},
+        {{0xe0000000, 4}, "where addresses stand for groups (multicast)"},
+        {{0xf0000000, 4}, "which is reserved"},
+};
+
+const char *np_cidr_reserved(np_cidr cidr, np_cidr *ret)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(reserved); i++) {
+		*ret = reserved[i].range;
+		if (np_cidr_overlaps(cidr, reserved[i].range))
+			return reserved[i].what;
+	}
+	return NULL;
+}

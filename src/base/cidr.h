@@ -24,3 +24,6 @@ np_ip np_cidr_broadcast(np_cidr cidr);
 bool np_cidr_contains(np_cidr cidr, np_ip ip);
 bool np_cidr_overlaps(np_cidr a, np_cidr b);
 bool np_cidr_is_set(np_cidr cidr);
+/* Of the ranges whose addresses no machine of a network can have the one that this overlaps with, in words (static) and as *ret;
+ * NULL: none. */
+const char *np_cidr_reserved(np_cidr cidr, np_cidr *ret);

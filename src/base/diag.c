@@ -11,6 +11,11 @@ typedef struct {
 	char *file, *text;
 } source;
 
+typedef struct {
+	guint32 first, last;
+	guint16 source;
+} hidden_lines;
+
 static void source_free(gpointer data)
 {
 	source *s = data;
@@ -34,6 +39,7 @@ np_diags *np_diags_new(const char *file)
 	diags->sources = g_ptr_array_new_with_free_func(source_free);
 	diags->lines = g_ptr_array_new_with_free_func(lines_free);
 	diags->secrets = g_ptr_array_new_with_free_func(g_free);
+	diags->hidden = g_array_new(FALSE, FALSE, sizeof(hidden_lines));
 	return diags;
 }
 
@@ -63,6 +69,7 @@ void np_diags_free(np_diags *diags)
 	g_ptr_array_unref(diags->sources);
 	g_ptr_array_unref(diags->lines);
 	g_ptr_array_unref(diags->secrets);
+	g_array_unref(diags->hidden);
 	g_free(diags->file);
 	g_free(diags->text);
 	g_free(diags);
@@ -150,10 +157,33 @@ bool np_diags_full(const np_diags *diags)
 	return diags->list->len >= SHOWN_MAX;
 }
 
+/* Longer ones come first: of one that begins with another, the rest would be left. */
 void np_diags_secret(np_diags *diags, const char *text)
 {
-	if (text[0] != '\0')
-		g_ptr_array_add(diags->secrets, g_strdup(text));
+	guint at = 0;
+	if (text[0] == '\0')
+		return;
+	while (at < diags->secrets->len && strlen(diags->secrets->pdata[at]) > strlen(text))
+		at++;
+	if (at < diags->secrets->len && strcmp(diags->secrets->pdata[at], text) == 0)
+		return;
+	g_ptr_array_insert(diags->secrets, (int)at, g_strdup(text));
+}
+
+void np_diags_hide(np_diags *diags, np_pos first, guint32 last)
+{
+	hidden_lines lines = {first.line, last, first.source};
+	g_array_append_val(diags->hidden, lines);
+}
+
+bool np_diags_is_hidden(const np_diags *diags, np_pos pos)
+{
+	for (guint i = 0; i < diags->hidden->len; i++) {
+		const hidden_lines *lines = &g_array_index(diags->hidden, hidden_lines, i);
+		if (lines->source == pos.source && lines->first <= pos.line && pos.line <= lines->last)
+			return true;
+	}
+	return false;
 }
 
 static bool is_word(const char *text, const char *found, size_t length)
@@ -194,6 +224,11 @@ static char *secrets_hide(const np_diags *diags, const char *text, const char *w
 	return hidden;
 }
 
+char *np_diags_redact(const np_diags *diags, const char *text)
+{
+	return secrets_hide(diags, text, "(sensitive)");
+}
+
 char *np_diags_star(const np_diags *diags, const char *text)
 {
 	return secrets_hide(diags, text, NULL);
@@ -203,7 +238,7 @@ char *np_diags_star(const np_diags *diags, const char *text)
 char *np_diags_clean(const np_diags *diags, const char *text)
 {
 	g_autofree char *valid = g_utf8_make_valid(text, -1);
-	g_autofree char *hidden = secrets_hide(diags, valid, "(sensitive)");
+	g_autofree char *hidden = np_diags_redact(diags, valid);
 	g_autoptr(GString) copy = g_string_new(NULL);
 	for (const char *c = hidden; *c != '\0'; c = g_utf8_next_char(c)) {
 		gunichar u = g_utf8_get_char(c);

@@ -39,6 +39,7 @@ struct np_diags {
 	GPtrArray *sources; /* further files, see np_diags_source */
 	GPtrArray *lines;   /* of GArray*: starts of the lines of each source, made when needed */
 	GPtrArray *secrets; /* of char*: texts that are never shown, see np_diags_secret */
+	GArray *hidden;     /* lines that are never shown, see np_diags_hide */
 	bool strict;        /* warnings count as errors */
 	unsigned errors;
 	unsigned warnings;
@@ -78,8 +79,15 @@ const char *np_diags_line(np_diags *diags, np_pos pos, gsize *ret_length);
 bool np_diags_full(const np_diags *diags);
 /* From now on no message, hint, note or source line shows the text. */
 void np_diags_secret(np_diags *diags, const char *text);
+/* From now on no line from that of `first` to `last` is shown as a source line. For values that stand in a file
+ * otherwise than they read. */
+void np_diags_hide(np_diags *diags, np_pos first, guint32 last);
+/* True when the line of a place is one of those. */
+bool np_diags_is_hidden(const np_diags *diags, np_pos pos);
 /* As np_diags_add keeps texts: printable, and without secrets. Caller frees. */
 char *np_diags_clean(const np_diags *diags, const char *text);
+/* The text without secrets, else as it is. Caller frees. */
+char *np_diags_redact(const np_diags *diags, const char *text);
 /* The text with a star for each character of a secret. Caller frees. */
 char *np_diags_star(const np_diags *diags, const char *text);
 

@@ -61,7 +61,9 @@ static void place_render(const painter *p, GString *out, np_pos pos)
 static void line_render(const painter *p, GString *out, np_pos pos, const char *mark)
 {
 	g_autofree char *line = line_at(p, pos);
-	if (line != NULL)
+	if (line != NULL && np_diags_is_hidden(p->diags, pos))
+		g_string_append_printf(out, "%5u | (sensitive)\n", pos.line);
+	else if (line != NULL)
 		source_render(out, line, pos, mark, p->reset);
 }
 

@@ -18,6 +18,10 @@ static void summary(const np_lab *lab)
 
 int np_cmd_validate(const np_command *command G_GNUC_UNUSED, np_options *options)
 {
+	if (options->print + options->resources + options->json > 1) {
+		fprintf(stderr, "error: --print, --resources and --json are three outputs; choose one of them.\n");
+		return NP_EXIT_USAGE;
+	}
 	g_auto(np_context) context = {0};
 	int code = np_context_load_checked(&context, options);
 	if (code != NP_EXIT_OK || options->json)

@@ -5,13 +5,18 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "lab/expand.h"
 #include "lab/lab.h"
+
+gboolean np_check_told(np_checker *c, np_pos pos, const char *what)
+{
+	return !g_hash_table_add(c->seen, g_strdup_printf("%u:%u:%s", pos.line, pos.col, what));
+}
 
 void np_check_report(np_checker *c, np_code code, np_severity severity, np_pos pos, const char *hint,
                      const char *format, ...)
 {
-	/* The format tells the mistake; the arguments only tell the copies of one node apart. */
-	if (pos.line > 0 && !g_hash_table_add(c->seen, g_strdup_printf("%u:%u:%s", pos.line, pos.col, format)))
+	if (pos.line > 0 && np_check_told(c, pos, format))
 		return;
 	va_list arguments;
 	va_start(arguments, format);
@@ -20,14 +25,26 @@ void np_check_report(np_checker *c, np_code code, np_severity severity, np_pos p
 	np_diags_add(c->diags, code, severity, pos, hint, "%s", message);
 }
 
-char *np_check_hint(const GPtrArray *map, const char *name, const char *otherwise)
+static char *unknown_hint(const np_unknown *unknown)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
-	for (guint i = 0; i < map->len; i++)
-		g_ptr_array_add(names, ((const np_object *)map->pdata[i])->name);
+	for (guint i = 0; i < unknown->map->len; i++)
+		g_ptr_array_add(names, ((const np_object *)unknown->map->pdata[i])->name);
 	g_ptr_array_add(names, NULL);
-	const char *nearest = np_nearest(name, (const char *const *)names->pdata);
-	return nearest ? g_strdup_printf("did you mean '%s'?", nearest) : g_strdup(otherwise);
+	const char *nearest = np_nearest(unknown->name, (const char *const *)names->pdata);
+	return nearest ? g_strdup_printf("did you mean '%s'?", nearest) : g_strdup(unknown->hint);
+}
+
+void np_check_name(np_checker *c, np_code code, np_pos pos, const np_unknown *unknown, const char *format, ...)
+{
+	if (pos.line > 0 && np_check_told(c, pos, format))
+		return;
+	va_list arguments;
+	va_start(arguments, format);
+	g_autofree char *message = g_strdup_vprintf(format, arguments);
+	va_end(arguments);
+	g_autofree char *hint = np_diags_full(c->diags) ? NULL : unknown_hint(unknown);
+	np_diags_error(c->diags, code, pos, hint, "%s", message);
 }
 
 static gboolean is_required(const np_field *field)
@@ -41,22 +58,21 @@ void np_check_required(const np_walk *walk, gpointer object, gpointer data)
 	const np_object *base = object;
 	for (guint i = 0; i < walk->fields->len; i++) {
 		const np_field *field = walk->fields->pdata[i];
-		if ((base->set >> (field - walk->kind->fields) & 1) != 0)
+		if ((base->set >> (field - walk->kind->fields) & 1) != 0 || np_check_told(c, base->pos, field->name))
 			continue;
 		if (base->name != NULL)
-			np_check_error(c, NP_CODE_KEY_MISSING, base->pos, NULL, "%s '%s' needs the key '%s'",
+			np_diags_error(c->diags, NP_CODE_KEY_MISSING, base->pos, NULL, "%s '%s' needs the key '%s'",
 			               walk->kind->name, base->name, field->name);
 		else
-			np_check_error(c, NP_CODE_KEY_MISSING, base->pos, NULL, "the %s needs the key '%s'",
+			np_diags_error(c->diags, NP_CODE_KEY_MISSING, base->pos, NULL, "the %s needs the key '%s'",
 			               walk->kind->name, field->name);
 	}
 }
 
 static void image_check(np_checker *c, const np_image *image)
 {
-	const char *scheme = image->source ? strstr(image->source, "://") : NULL;
 	np_pos pos = np_object_at(&np_image_kind, &image->base, "source");
-	if (scheme == NULL)
+	if (image->source == NULL || !np_text_is_url(image->source))
 		return;
 	if (!g_str_has_prefix(image->source, "http://") && !g_str_has_prefix(image->source, "https://"))
 		np_check_error(c, NP_CODE_IMAGE_PROTOCOL, pos, "use http or https, or a file",
@@ -67,13 +83,27 @@ static void image_check(np_checker *c, const np_image *image)
 		                 image->base.name);
 }
 
+typedef struct {
+	np_checker *c;
+	const np_node *node;
+	const char *text;
+	np_pos pos;
+} text_checker;
+
+static void problem_report(np_problem *problem, gpointer data)
+{
+	const text_checker *t = data;
+	g_autofree char *expression = g_strndup(t->text + problem->at, problem->length);
+	if (!np_check_told(t->c, t->pos, expression))
+		np_diags_error(t->c->diags, NP_CODE_EXPRESSION_TARGET, t->pos, np_problem_hint(problem, t->c->lab), "node '%s': %s", t->node->address,
+		               problem->message);
+}
+
 /* Texts that are expanded only when they are used: are all their names known? */
 static void text_check(np_checker *c, const np_node *node, np_pos pos, const char *text)
 {
-	g_autoptr(GError) error = NULL;
-	g_autofree char *expanded = np_lab_expand(c->lab, node, text, &error);
-	if (expanded == NULL)
-		np_check_error(c, NP_CODE_EXPRESSION_TARGET, pos, NULL, "node '%s': %s", node->address, error->message);
+	np_scope scope = np_scope_of(c->lab, node);
+	np_text_problems(&scope, text, problem_report, &(text_checker){c, node, text, pos});
 }
 
 static void late_check(np_checker *c, const np_node *node)
@@ -85,7 +115,9 @@ static void late_check(np_checker *c, const np_node *node)
 			text_check(c, node, np_object_at(&np_file_kind, &file->base, "content"), file->content);
 	}
 	for (guint i = 0; i < node->inject.run->len; i++)
-		text_check(c, node, np_object_at(&np_inject_kind, &node->inject.base, "run"),
+		text_check(c, node,
+		           np_lab_item_at(c->lab, node->inject.run, i,
+		                          np_object_at(&np_inject_kind, &node->inject.base, "run")),
 		           node->inject.run->pdata[i]);
 }
 
@@ -100,9 +132,11 @@ static void site_check(np_checker *c, const np_site *site, const np_ranges *oute
 	g_autoptr(np_ranges) ranges = np_ranges_new(site, outer);
 	for (guint i = 0; i < site->networks->len; i++) {
 		c->origin->node = site->node;
+		c->origin->part = site->networks->pdata[i];
 		np_check_network(c, site, site->networks->pdata[i]);
 		np_check_overlaps(c, site->networks->pdata[i], ranges);
 	}
+	c->origin->part = NULL;
 	for (guint i = 0; i < site->nodes->len; i++) {
 		np_node *node = site->nodes->pdata[i];
 		c->origin->node = node;

@@ -9,7 +9,10 @@
 /* `origin` learns of which node each message is. */
 void np_lab_check(np_lab *lab, np_diags *diags, np_origin *origin);
 
-/* The files that the lab names. */
+/* The files of its images, and how large a disk they are. */
+void np_lab_check_images(np_lab *lab, np_diags *diags, np_origin *origin);
+
+/* The other files that the lab names. */
 void np_lab_check_files(np_lab *lab, np_diags *diags, np_origin *origin);
 
 /* The rest is between check*.c. */
@@ -24,20 +27,37 @@ typedef struct {
 	GPtrArray *late;   /* of np_node*: to be looked at when all else is right */
 } np_checker;
 
-/* As np_diags_add; a mistake written once is reported once, however many nodes were made from it. */
+/* Whether `what` was said of this place before: a mistake written once is reported once, however many nodes were made from it. */
+gboolean np_check_told(np_checker *c, np_pos pos, const char *what);
+/* As np_diags_add, with the format as what is said: the arguments only tell the copies of one node apart. */
 void np_check_report(np_checker *c, np_code code, np_severity severity, np_pos pos, const char *hint,
                      const char *format, ...) G_GNUC_PRINTF(6, 7);
 #define np_check_error(c, code, pos, hint, ...)   np_check_report(c, code, NP_SEVERITY_ERROR, pos, hint, __VA_ARGS__)
 #define np_check_warning(c, code, pos, hint, ...) np_check_report(c, code, NP_SEVERITY_WARNING, pos, hint, __VA_ARGS__)
 
-/* "did you mean 'x'?" for a name that is not in the map; else `otherwise`. Caller frees. */
-char *np_check_hint(const GPtrArray *map, const char *name, const char *otherwise);
+/* A name that is not in a map of objects. */
+typedef struct {
+	const GPtrArray *map;
+	const char *name;
+	const char *hint; /* where nothing in the map is like it; else it is "did you mean 'x'?" */
+} np_unknown;
+/* As np_check_error. The map is searched only for what will be shown. */
+void np_check_name(np_checker *c, np_code code, np_pos pos, const np_unknown *unknown, const char *format, ...)
+        G_GNUC_PRINTF(5, 6);
 
 /* Keys that must be written, and are not. `data` is the np_checker. */
 void np_check_required(const np_walk *walk, gpointer object, gpointer data);
 /* A node by itself, and among its neighbours. */
 void np_check_node(np_checker *c, np_node *node);
 void np_check_network(np_checker *c, const np_site *site, const np_network *network);
+
+struct stat;
+/* Why a file cannot be read as one, NULL: it can. *ret is filled unless there is none. */
+const char *np_file_fault(const char *path, struct stat *ret);
+/* What is known of the files that nodes are given, by path. */
+GHashTable *np_sources_new(void);
+/* One that `source` names. */
+void np_check_source(np_checker *c, GHashTable *sources, const np_node *node, const np_file *file);
 
 /* The ranges of a site's networks. A chain leads to the host. */
 typedef struct np_ranges np_ranges;

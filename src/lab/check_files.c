@@ -12,10 +12,7 @@
 #include "lab/image_format.h"
 #include "lab/lab.h"
 
-#define TEMPLATE_MAX (16 * 1024 * 1024)
-
-/* Why a file cannot be read as one, NULL: it can. *ret is filled unless there is none. */
-static const char *file_fault(const char *path, struct stat *ret)
+const char *np_file_fault(const char *path, struct stat *ret)
 {
 	if (stat(path, ret) != 0)
 		return g_strerror(errno);
@@ -43,24 +40,23 @@ char *np_lab_link_target(const np_lab *lab, const char *path)
 	return out;
 }
 
-static void image_check(np_checker *c, const np_image *image, GHashTable *sizes)
+static void image_check(np_checker *c, np_image *image)
 {
 	struct stat info;
 	np_format format;
-	guint64 size;
 	g_autoptr(GError) error = NULL;
 	np_pos pos = np_object_at(&np_image_kind, &image->base, "source");
-	if (image->source == NULL || strstr(image->source, "://") != NULL ||
-	    np_diags_has(c->diags, NP_CODE_PATH_OUTSIDE, pos))
+	if (image->source == NULL || np_text_is_url(image->source) ||
+	    np_diags_has(c->diags, NP_CODE_FORMAT, pos) || np_diags_has(c->diags, NP_CODE_PATH_OUTSIDE, pos))
 		return;
-	const char *fault = file_fault(image->source, &info);
+	const char *fault = np_file_fault(image->source, &info);
 	if (fault != NULL) {
 		np_check_warning(c, NP_CODE_IMAGE_MISSING, pos, "build or fetch it before apply",
 		                 "the file '%s' of image '%s' cannot be read: %s", image->source, image->base.name,
 		                 fault);
 		return;
 	}
-	if (!np_format_probe(image->source, (guint64)info.st_size, &format, &size, &error)) {
+	if (!np_format_probe(image->source, (guint64)info.st_size, &format, &image->virtual_size, &error)) {
 		np_check_error(c, NP_CODE_IMAGE_FORMAT, pos, NULL, "image '%s': %s", image->base.name, error->message);
 		return;
 	}
@@ -69,90 +65,83 @@ static void image_check(np_checker *c, const np_image *image, GHashTable *sizes)
 		               "remove the key, or name the right file",
 		               "image '%s' is said to be %s, but its file is %s", image->base.name,
 		               np_format_names[image->format], np_format_names[format]);
-	g_hash_table_insert(sizes, image->base.name, g_memdup2(&size, sizeof size));
 }
 
-static void root_check(np_checker *c, const np_node *node, GHashTable *sizes)
+void np_lab_check_images(np_lab *lab, np_diags *diags, np_origin *origin)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	np_checker c = {lab, diags, origin, seen};
+	origin->node = NULL;
+	for (guint i = 0; i < lab->images->len; i++)
+		image_check(&c, lab->images->pdata[i]);
+}
+
+static void root_check(np_checker *c, const np_node *node)
 {
 	const np_disk *root = np_map_find(node->disks, "root");
-	const guint64 *needs = node->image ? g_hash_table_lookup(sizes, node->image) : NULL;
-	if (root == NULL || needs == NULL || root->size == 0 || root->size >= *needs)
+	guint64 needs = node->root_image ? node->root_image->virtual_size : 0;
+	if (root == NULL || root->size == 0 || root->size >= needs)
 		return;
 	g_autofree char *size = np_size_human(root->size);
-	g_autofree char *needed = np_size_human(*needs);
-	g_autofree char *nearest = np_size_format((*needs + (1 << 30) - 1) >> 30 << 30);
+	g_autofree char *needed = np_size_human(needs);
+	g_autofree char *nearest = np_size_format((needs + (1 << 30) - 1) >> 30 << 30);
 	g_autofree char *hint = g_strdup_printf("write %s or more", nearest);
 	np_check_error(c, NP_CODE_IMAGE_SIZE, np_object_at(&np_disk_kind, &root->base, "size"), hint,
 	               "the root disk of node '%s' has %s, and its image '%s' needs %s", node->address, size,
 	               node->image, needed);
 }
 
-static void source_check(np_checker *c, const np_node *node, const np_file *file)
+static void link_check(np_checker *c, const char *path, np_pos pos)
 {
-	g_autofree char *text = NULL, *expanded = NULL;
-	g_autoptr(GError) error = NULL;
-	gsize length = 0;
-	struct stat info;
-	np_pos pos = np_object_at(&np_file_kind, &file->base, "source");
-	if (np_diags_has(c->diags, NP_CODE_PATH_OUTSIDE, pos))
-		return;
-	const char *fault = file_fault(file->source, &info);
-	if (fault != NULL) {
-		np_check_error(c, NP_CODE_SOURCE_MISSING, pos, NULL, "the file '%s' cannot be read: %s", file->source,
-		               fault);
-		return;
-	}
-	g_autofree char *target = np_lab_link_target(c->lab, file->source);
+	g_autofree char *target = np_lab_link_target(c->lab, path);
 	if (target != NULL)
 		np_check_error(c, NP_CODE_PATH_OUTSIDE, pos, "copy the file into the lab's folder, or write the absolute path",
-		               "the file '%s' is a link that leaves the folder of the lab file, to '%s'", file->source, target);
-	if (!file->expand || info.st_size > TEMPLATE_MAX || !g_file_get_contents(file->source, &text, &length, NULL))
-		return;
-	expanded = np_lab_expand(c->lab, node, text, &error);
-	if (expanded == NULL)
-		np_check_error(c, NP_CODE_TEMPLATE_TEXT, pos, NULL, "template '%s' does not expand: %s", file->source,
-		               error->message);
+		               "the file '%s' is a link that leaves the folder of the lab file, to '%s'", path, target);
 }
 
-static void keys_check(np_checker *c, const GPtrArray *keys, np_pos pos)
+static void keys_check(np_checker *c, const GPtrArray *keys, np_pos list)
 {
-	for (guint i = 0; i < keys->len; i++)
-		if (((const char *)keys->pdata[i])[0] == '/' && access(keys->pdata[i], R_OK) != 0)
+	for (guint i = 0; i < keys->len; i++) {
+		const char *key = keys->pdata[i];
+		np_pos pos = np_lab_item_at(c->lab, keys, i, list);
+		if (key[0] != '/' || np_diags_has(c->diags, NP_CODE_PATH_OUTSIDE, pos))
+			continue;
+		if (access(key, R_OK) != 0)
 			np_check_warning(c, NP_CODE_KEY_FILE, pos, "make a key with ssh-keygen, or name another file",
-			                 "the key file '%s' cannot be read: %s", (const char *)keys->pdata[i],
-			                 g_strerror(errno));
+			                 "the key file '%s' cannot be read: %s", key, g_strerror(errno));
+		link_check(c, key, pos);
+	}
 }
 
 typedef struct {
 	np_checker *c;
-	GHashTable *sizes; /* name of image → guint64: bytes that a guest sees */
+	GHashTable *sources;
 } files_checker;
 
 static void node_files_check(np_node *node, gpointer data)
 {
-	files_checker *f = data;
-	f->c->origin->node = node;
-	root_check(f->c, node, f->sizes);
+	const files_checker *f = data;
+	np_checker *c = f->c;
+	c->origin->node = node;
+	root_check(c, node);
 	for (guint i = 0; i < node->inject.files->len; i++) {
 		const np_file *file = node->inject.files->pdata[i];
 		if (file->source != NULL)
-			source_check(f->c, node, file);
+			np_check_source(c, f->sources, node, file);
 	}
 	for (guint i = 0; i < node->inject.users->len; i++) {
 		const np_user *user = node->inject.users->pdata[i];
-		keys_check(f->c, user->authorized_keys, np_object_at(&np_user_kind, &user->base, "authorized_keys"));
+		keys_check(c, user->authorized_keys, np_object_at(&np_user_kind, &user->base, "authorized_keys"));
 	}
 }
 
 void np_lab_check_files(np_lab *lab, np_diags *diags, np_origin *origin)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autoptr(GHashTable) sizes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	g_autoptr(GHashTable) sources = np_sources_new();
 	np_checker c = {lab, diags, origin, seen};
-	files_checker f = {&c, sizes};
+	files_checker f = {&c, sources};
 	origin->node = NULL;
-	for (guint i = 0; i < lab->images->len; i++)
-		image_check(&c, lab->images->pdata[i], sizes);
 	keys_check(&c, lab->access.authorized_keys,
 	           np_object_at(&np_access_kind, &lab->access.base, "authorized_keys"));
 	np_lab_foreach_node(&lab->site, node_files_check, &f);

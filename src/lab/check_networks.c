@@ -32,10 +32,10 @@ static void bridge_check(np_checker *c, const np_site *site, const np_network *n
 		               "name a bridge that the host has, by 'bridge'",
 		               "network '%s' is the host's, which has no NIC in the lab", name);
 	} else if (np_map_find(site->node->nics, network->nic) == NULL) {
-		g_autofree char *hint = np_check_hint(site->node->nics, network->nic, "add it to the node's nics");
-		np_check_error(c, NP_CODE_NETWORK_KEYS, at(network, "nic"), hint,
-		               "network '%s' is over NIC '%s', which node '%s' has not", name, network->nic,
-		               site->address);
+		np_unknown unknown = {site->node->nics, network->nic, "add it to the node's nics"};
+		np_check_name(c, NP_CODE_NETWORK_KEYS, at(network, "nic"), &unknown,
+		                 "network '%s' is over NIC '%s', which node '%s' has not", name, network->nic,
+		                 site->address);
 	}
 }
 
@@ -53,9 +53,37 @@ static void keys_check(np_checker *c, const np_site *site, const np_network *net
 			np_check_error(c, NP_CODE_NETWORK_CIDR, network->base.pos, "as in 'cidr: 10.20.0.0/24'",
 			               "network '%s' needs the key 'cidr'", name);
 	}
-	if (network->cidr.prefix > 30 || (network->cidr.prefix > 0 && network->cidr.prefix < 8))
-		np_check_error(c, NP_CODE_NETWORK_PREFIX, at(network, "cidr"), NULL,
-		               "the range of network '%s' must have a prefix length from 8 to 30", name);
+}
+
+static void prefix_report(np_checker *c, const np_network *network)
+{
+	np_cidr near = {.prefix = CLAMP(network->cidr.prefix, NP_PREFIX_MIN, NP_PREFIX_MAX)}, of;
+	near.base = network->cidr.base & np_cidr_netmask(near);
+	if (np_cidr_reserved(near, &of) != NULL)
+		near = (np_cidr){0x0a000000, NP_PREFIX_MIN};
+	g_autofree char *range = np_cidr_format(near);
+	g_autofree char *hint = g_strdup_printf("write %s, for example", range);
+	np_check_error(c, NP_CODE_NETWORK_PREFIX, at(network, "cidr"), hint,
+	               "the range of network '%s' must have a prefix length from %d to %d", network->address, NP_PREFIX_MIN,
+	               NP_PREFIX_MAX);
+}
+
+static void range_check(np_checker *c, const np_network *network)
+{
+	np_cidr of;
+	if (!np_cidr_is_set(network->cidr))
+		return;
+	if (network->cidr.prefix > NP_PREFIX_MAX || network->cidr.prefix < NP_PREFIX_MIN) {
+		prefix_report(c, network);
+		return;
+	}
+	const char *what = np_cidr_reserved(network->cidr, &of);
+	if (what == NULL)
+		return;
+	g_autofree char *range = np_cidr_format(network->cidr);
+	g_autofree char *of_range = np_cidr_format(of);
+	np_check_error(c, NP_CODE_NETWORK_RESERVED, at(network, "cidr"), "use a private range, such as 10.20.0.0/24",
+	               "the range %s of network '%s' overlaps with %s, %s", range, network->address, of_range, what);
 }
 
 static guint64 network_mtu(const np_network *network)
@@ -64,11 +92,10 @@ static guint64 network_mtu(const np_network *network)
 }
 
 /* A bridge inside a node carries no more than the wire it is on. */
-static void mtu_check(np_checker *c, const np_site *site, const np_network *network)
+static void mtu_check(np_checker *c, const np_network *network)
 {
-	const np_nic *nic = site->node && network->nic ? np_map_find(site->node->nics, network->nic) : NULL;
-	const np_network *outer = nic ? np_nic_network(site->node, nic) : NULL;
-	if (network->mode != NP_NET_BRIDGE || outer == NULL || network_mtu(network) <= network_mtu(outer))
+	const np_network *outer = network->outer;
+	if (outer == NULL || network_mtu(network) <= network_mtu(outer))
 		return;
 	g_autofree char *hint = g_strdup_printf("write 'mtu: %" G_GUINT64_FORMAT "', or make the outer network's as large",
 	                                        network_mtu(outer));
@@ -79,8 +106,28 @@ static void mtu_check(np_checker *c, const np_site *site, const np_network *netw
 	               outer->address);
 }
 
+/* One wire may carry several ranges, and a bridge may use a part of one. But a machine that takes more for its neighbours than
+ * those do themselves gets no answer from some of them, and the gateway is not where it looks for it. */
+static void wire_check(np_checker *c, const np_network *network)
+{
+	const np_network *outer = network->outer;
+	while (outer != NULL && !(np_cidr_contains(network->cidr, outer->cidr.base) && np_cidr_is_set(outer->cidr) &&
+	                          network->cidr.prefix < outer->cidr.prefix))
+		outer = outer->outer;
+	if (outer == NULL)
+		return;
+	g_autofree char *range = np_cidr_format(network->cidr);
+	g_autofree char *outer_range = np_cidr_format(outer->cidr);
+	g_autofree char *hint = g_strdup_printf("write 'cidr: %s', or a part of it", outer_range);
+	np_check_error(c, NP_CODE_NETWORK_WIDER, at(network, "cidr"), hint,
+	               "the range %s of '%s' is wider than %s of '%s', whose wire it is on", range, network->address,
+	               outer_range, outer->address);
+}
+
 void np_check_network(np_checker *c, const np_site *site, const np_network *network)
 {
 	keys_check(c, site, network);
-	mtu_check(c, site, network);
+	range_check(c, network);
+	mtu_check(c, network);
+	wire_check(c, network);
 }

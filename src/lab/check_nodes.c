@@ -3,6 +3,7 @@
 
 #include "base/units.h"
 #include "lab/check.h"
+#include "lab/complete.h"
 
 #define NAME_MAX_LENGTH 31 /* as NP_PATTERN_NAME says */
 
@@ -29,11 +30,10 @@ static void needs_check(np_checker *c, const np_node *node)
 		np_diags_error(c->diags, NP_CODE_NODE_INCOMPLETE, pos, hint, "node '%s' has no %s", node->base.name,
 		               needed[i]);
 	}
-	if (node->image != NULL && np_map_find(c->lab->images, node->image) == NULL) {
-		g_autofree char *hint =
-		        np_check_hint(c->lab->images, node->image, "declare it in the section 'images'");
-		np_check_error(c, NP_CODE_IMAGE_UNKNOWN, at(node, "image"), hint, "there is no image '%s'",
-		               node->image);
+	if (node->image != NULL && node->root_image == NULL) {
+		np_unknown unknown = {c->lab->images, node->image, "declare it in the section 'images'"};
+		np_check_name(c, NP_CODE_IMAGE_UNKNOWN, at(node, "image"), &unknown, "there is no image '%s'",
+		                 node->image);
 	}
 }
 
@@ -81,30 +81,74 @@ static void disks_check(np_checker *c, const np_node *node)
 	}
 }
 
+/* The gateway's, the range's own or its broadcast address. */
+static gboolean is_reserved(const np_network *network, np_ip ip)
+{
+	return np_cidr_is_set(network->cidr) && (ip == network->gateway || ip == network->cidr.base ||
+	                                         ip == np_cidr_broadcast(network->cidr));
+}
+
+/* The network that has the address for itself: this one, or another whose wire it is on; NULL when none has. */
+static const np_network *reserved_find(const np_network *network, np_ip ip)
+{
+	while (network != NULL && !is_reserved(network, ip))
+		network = network->outer;
+	return network;
+}
+
+/* Which addresses are right; NULL: the network has none. Caller frees. */
+static char *addresses_hint(const np_network *network)
+{
+	np_ip first, last;
+	char from[NP_IP_TEXT], to[NP_IP_TEXT];
+	if (!np_network_static_range(network, &first, &last))
+		return NULL;
+	return g_strdup_printf("use one from %s to %s", np_ip_text(first, from), np_ip_text(last, to));
+}
+
+/* `owner` has the address for itself. */
+static void reserved_report(np_checker *c, const np_node *node, const np_nic *nic, const np_network *network,
+                            const np_network *owner)
+{
+	np_pos pos = np_object_at(&np_nic_kind, &nic->base, "address");
+	g_autofree char *hint = addresses_hint(network);
+	g_autofree char *address = np_ip_format(nic->address);
+	g_autofree char *range = np_cidr_format(owner->cidr);
+	g_autofree char *whose = owner == network ? g_strdup("")
+	                                          : g_strdup_printf(" of '%s', whose wire it is on,", owner->address);
+	if (nic->address == owner->gateway && owner == network)
+		np_check_error(c, NP_CODE_ADDRESS_GATEWAY, pos, hint,
+		               "address %s of node '%s' is that of the network's own gateway", address, node->address);
+	else if (nic->address == owner->gateway)
+		np_check_error(c, NP_CODE_ADDRESS_GATEWAY, pos, hint,
+		               "address %s of node '%s' is that of the gateway of '%s', whose wire it is on", address,
+		               node->address, owner->address);
+	else
+		np_check_error(c, NP_CODE_ADDRESS_EDGE, pos, hint,
+		               "address %s of node '%s' is the first or last of the range %s%s and not a machine's",
+		               address, node->address, range, whose);
+}
+
 static void nic_address_check(np_checker *c, const np_node *node, const np_nic *nic, const np_network *network)
 {
 	gboolean inside = np_cidr_contains(network->cidr, nic->address);
-	if (inside && nic->address != network->gateway && nic->address != network->cidr.base &&
-	    nic->address != np_cidr_broadcast(network->cidr))
+	const np_network *owner = reserved_find(network, nic->address);
+	if (inside && owner == NULL)
 		return;
 	np_pos pos = np_object_at(&np_nic_kind, &nic->base, "address");
 	g_autofree char *address = np_ip_format(nic->address);
 	g_autofree char *range = np_cidr_format(network->cidr);
+	g_autofree char *hint = addresses_hint(network);
 	if (!np_cidr_is_set(network->cidr))
 		np_check_error(c, NP_CODE_ADDRESS_RANGE, pos, "add the key 'cidr' to the network",
 		               "address %s of node '%s' is on network '%s', whose range is not known", address,
 		               node->address, network->address);
 	else if (!inside)
-		np_check_error(c, NP_CODE_ADDRESS_OUTSIDE, pos, NULL,
+		np_check_error(c, NP_CODE_ADDRESS_OUTSIDE, pos, hint,
 		               "address %s of node '%s' is not in the range %s of network '%s'", address, node->address,
 		               range, network->address);
-	else if (nic->address == network->gateway)
-		np_check_error(c, NP_CODE_ADDRESS_GATEWAY, pos, "use any other",
-		               "address %s of node '%s' is that of the network's own gateway", address, node->address);
 	else
-		np_check_error(c, NP_CODE_ADDRESS_EDGE, pos, NULL,
-		               "address %s of node '%s' is the first or last of the range %s and not a machine's",
-		               address, node->address, range);
+		reserved_report(c, node, nic, network, owner);
 }
 
 static void nics_check(np_checker *c, const np_node *node)
@@ -114,13 +158,12 @@ static void nics_check(np_checker *c, const np_node *node)
 		const np_network *network = np_nic_network(node, nic);
 		if (network == NULL) {
 			const char *name = nic->network ? nic->network : nic->base.name;
-			g_autofree char *hint =
-			        np_check_hint(node->parent->networks, name,
-			                      "a NIC is on a network of the site that carries its node");
-			np_check_error(c, NP_CODE_NETWORK_UNKNOWN, np_object_at(&np_nic_kind, &nic->base, "network"),
-			               hint, "NIC '%s' of node '%s' is on network '%s', which %s has not",
-			               nic->base.name, node->base.name, name,
-			               node->parent->node ? "the node around it" : "the host");
+			np_unknown unknown = {node->parent->networks, name,
+			                      "a NIC is on a network of the site that carries its node"};
+			np_check_name(c, NP_CODE_NETWORK_UNKNOWN, np_object_at(&np_nic_kind, &nic->base, "network"),
+			                 &unknown, "NIC '%s' of node '%s' is on network '%s', which %s has not",
+			                 nic->base.name, node->base.name, name,
+			                 node->parent->node ? "the node around it" : "the host");
 		} else if (nic->address != 0) {
 			nic_address_check(c, node, nic, network);
 		}
@@ -160,6 +203,24 @@ static gboolean is_reachable(const np_node *node)
 	return FALSE;
 }
 
+/* One of vmx (Intel) and svm (AMD) is enough, so what switches one off is wrong unless the other is asked for. */
+static void nesting_check(np_checker *c, const np_node *node)
+{
+	static const char *const flags[] = {"vmx", "svm"};
+	const np_feature *off[G_N_ELEMENTS(flags)] = {NULL};
+	for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++) {
+		const np_feature *feature = np_map_find(node->cpu.features, flags[i]);
+		if (feature != NULL && feature->policy != NP_POLICY_DISABLE && feature->policy != NP_POLICY_FORBID)
+			return;
+		off[i] = feature;
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++)
+		if (off[i] != NULL)
+			np_check_error(c, NP_CODE_CPU_NESTING, np_object_at(&np_feature_kind, &off[i]->base, "policy"),
+			               "remove it, or write require", "node '%s' carries nodes, but its CPU has no %s",
+			               node->base.name, flags[i]);
+}
+
 /* What a site must have to be one. */
 static void carrier_check(np_checker *c, const np_node *node)
 {
@@ -174,15 +235,8 @@ static void carrier_check(np_checker *c, const np_node *node)
 		np_check_error(c, NP_CODE_SITE_UNREACHABLE, node->base.pos, "put one NIC on a network that has a range",
 		               "node '%s' carries %s, but none of its NICs has an address to reach its hypervisor by",
 		               node->base.name, what);
-	for (guint i = 0; i < node->cpu.features->len; i++) {
-		const np_feature *feature = node->cpu.features->pdata[i];
-		gboolean is_nesting = strcmp(feature->base.name, "vmx") == 0 || strcmp(feature->base.name, "svm") == 0;
-		gboolean is_off = feature->policy == NP_POLICY_DISABLE || feature->policy == NP_POLICY_FORBID;
-		if (is_nesting && is_off && node->site.nodes->len > 0)
-			np_check_error(c, NP_CODE_CPU_NESTING, np_object_at(&np_feature_kind, &feature->base, "policy"),
-			               "remove it, or write require", "node '%s' carries nodes, but its CPU has no %s",
-			               node->base.name, feature->base.name);
-	}
+	if (node->site.nodes->len > 0)
+		nesting_check(c, node);
 }
 
 static void ready_check(np_checker *c, const np_node *node)
@@ -222,6 +276,19 @@ static void uuid_check(np_checker *c, np_node *node)
 		               other->address);
 }
 
+/* Of two that have the same name, the later one; NULL names are another mistake. */
+static void twice_check(np_checker *c, const GPtrArray *objects, const np_kind *kind, const char *key)
+{
+	const np_field *field = np_kind_field(kind, key);
+	g_autoptr(GHashTable) names = objects->len > 1 ? g_hash_table_new(g_str_hash, g_str_equal) : NULL;
+	for (guint i = 0; names != NULL && i < objects->len; i++) {
+		char *name = *(char **)np_field_member(field, objects->pdata[i]);
+		if (name != NULL && !g_hash_table_add(names, name))
+			np_check_error(c, NP_CODE_NAME_TWICE, np_object_at(kind, objects->pdata[i], key), "remove one of them",
+			               "%s '%s' is there twice", kind->name, name);
+	}
+}
+
 void np_check_node(np_checker *c, np_node *node)
 {
 	np_walk_object(c->required, node, np_check_required, c);
@@ -234,6 +301,8 @@ void np_check_node(np_checker *c, np_node *node)
 	nics_check(c, node);
 	for (guint i = 0; i < node->inject.files->len; i++)
 		file_check(c, node->inject.files->pdata[i]);
+	twice_check(c, node->inject.files, &np_file_kind, "path");
+	twice_check(c, node->inject.users, &np_user_kind, "name");
 	carrier_check(c, node);
 	np_check_capacity(c, node);
 	ready_check(c, node);

@@ -89,7 +89,7 @@ const np_code_info np_codes[] = {
         {NP_CODE_DEFAULTS_NODES, "nodes in defaults",
          "`nodes` in `defaults` would be inside those nodes as well, without end. Put them into a type."},
         {NP_CODE_TOO_MANY_NODES, "too many nodes", "A lab may have up to 150,000 nodes."},
-        {NP_CODE_TOO_MANY_LEVELS, "too many levels", "Nodes may be nested up to 64 levels deep."},
+        {NP_CODE_TOO_MANY_LEVELS, "too many levels", "Nodes may be nested up to 32 levels deep."},
         {NP_CODE_VARIABLE_UNKNOWN, "unknown variable", "`${var.NAME}` needs NAME in the section `variables`."},
         {NP_CODE_VARIABLE_VALUE, "variable without value",
          "The variable has no default, and no `--var`, `--var-file` or `NESTPLAN_VAR_NAME` gives it a "
@@ -102,20 +102,24 @@ const np_code_info np_codes[] = {
          "The `}` of a `${…}` is missing. Write `$${` for a literal `${`."},
         {NP_CODE_EXPRESSION_PLACE, "expression outside of a node",
          "`${node.…}` is known only inside a node, its type or defaults."},
-        {NP_CODE_EXPRESSION_EARLY, "address not known yet",
-         "Addresses of NICs can be used in `inject.files.content`, `inject.run` and template files; they "
+        {NP_CODE_EXPRESSION_EARLY, "not known yet",
+         "A variable's own keys are read first, so they cannot use other variables or the lab's name. Addresses of NICs can be used in `inject.files.content`, `inject.run` and template files; they "
          "are worked out after everything else is known."},
         {NP_CODE_EXPRESSION_TARGET, "expression without target",
          "A `${…}` names a node or NIC that is not there, or a NIC without an address."},
         {NP_CODE_VARIABLE_TYPE, "wrong type of variable",
          "The value does not fit the variable's `type`: an integer is decimal digits, a boolean `true` or "
          "`false`."},
-        {NP_CODE_VARIABLE_SYNTAX, "wrong assignment", "A variable is set by `--var NAME=VALUE`."},
+        {NP_CODE_VARIABLE_SYNTAX, "wrong assignment", "A variable is set by `--var NAME=VALUE`, or by `NESTPLAN_VAR_NAME` in the environment; its value is UTF-8 text."},
         {NP_CODE_VARIABLE_OPTION, "variable not declared",
          "`--var` or `--var-file` sets a variable that the lab does not declare in its section "
          "`variables`."},
         {NP_CODE_VARIABLE_FILE, "wrong file of variables",
          "A file for `--var-file` is a YAML mapping from variables to single values."},
+        {NP_CODE_VARIABLE_SENSITIVE, "sensitive variable in what is shown",
+         "Plans, pictures and messages show numbers, sizes, addresses, words and names, in forms in which a value cannot be "
+         "told and hidden. So a sensitive variable is refused there; it may be in descriptions, in sources of images, in "
+         "authorized_keys and in the texts of inject."},
         {NP_CODE_NODE_INCOMPLETE, "node without image, memory or vcpus",
          "Every node needs `image`, `memory` and `vcpus`, in itself, in its type or in defaults."},
         {NP_CODE_IMAGE_UNKNOWN, "unknown image", "`image` must name an entry of the section `images`."},
@@ -152,7 +156,7 @@ const np_code_info np_codes[] = {
         {NP_CODE_ADDRESS_OUTSIDE, "address outside of its network",
          "The NIC's address is not in the `cidr` of its network."},
         {NP_CODE_ADDRESS_TWICE, "address taken twice", "Two NICs on one segment have the same address."},
-        {NP_CODE_ADDRESS_GATEWAY, "address of the gateway", "The first address of a network is its site's own."},
+        {NP_CODE_ADDRESS_GATEWAY, "address of the gateway", "The first address of a network is its site's own, also on the bridges that are over it."},
         {NP_CODE_ADDRESS_EDGE, "first or last address",
          "The first address of a range names the network and the last is its broadcast address; neither is"
          " a machine's."},
@@ -175,6 +179,12 @@ const np_code_info np_codes[] = {
         {NP_CODE_NETWORK_LIBVIRT, "range of libvirt's own network",
          "192.168.122.0/24 is the network `default` that libvirt comes with; where that exists the lab's "
          "network cannot start."},
+        {NP_CODE_NETWORK_WIDER, "range wider than its wire's",
+         "A bridge inside a node is on the wire of the network that its `nic` is on. Its range may be the same, a part of it, or "
+         "another one, but not one that goes beyond it: machines of the two would not agree on who is their neighbour."},
+        {NP_CODE_NETWORK_RESERVED, "range that is no network's",
+         "0.0.0.0/8, 127.0.0.0/8 (loopback), 169.254.0.0/16 (link-local), 224.0.0.0/4 (multicast) and 240.0.0.0/4 (reserved) are not "
+         "for machines of a network. Use a private range: 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16, or a part of one."},
         {NP_CODE_MEMORY_OVER, "memory over 100 %",
          "The nodes inside a node need more memory than it has. Make it larger, them smaller, or write "
          "`overcommit: true` into the node that carries them. The host's own memory is compared when it is "
@@ -183,7 +193,9 @@ const np_code_info np_codes[] = {
          "The nodes inside a node have more than four vCPUs for each of its own, or one has more than it. "
          "It works, slowly."},
         {NP_CODE_DISK_OVER, "disks larger than their carrier",
-         "The disks of the nodes inside a node may grow larger than its root disk, where they are kept."},
+         "The disks of the nodes inside a node may grow larger than its root disk, where they are kept. A root disk "
+         "without a size has its image's, as far as the image's file can be read. The host's free space is "
+         "compared when it is known: by `plan`, `apply` and `doctor` on the host itself."},
         {NP_CODE_IMAGE_MISSING, "image not there",
          "The file of an image does not exist (yet). Build or fetch it before `apply`."},
         {NP_CODE_IMAGE_FORMAT, "image of another format",

@@ -10,8 +10,10 @@
 
 typedef struct {
 	np_lab *lab;
+	GHashTable *images; /* name → np_image*; borrowed */
 	np_addresses *addresses;
 	const np_walk *defaults, *paths; /* through a node */
+	np_origin *origin;
 } completer;
 
 /* What objects are not born with: all their members are 0. */
@@ -42,21 +44,12 @@ static void defaults_fill(const np_walk *walk, gpointer object, gpointer data)
 	}
 }
 
-gboolean np_path_is_other(const char *text)
+static void path_resolve(const np_field *field, const char *folder, char **path)
 {
-	static const char *const keys[] = {"ssh-", "ecdsa-", "sk-", NULL};
-	for (unsigned i = 0; keys[i] != NULL; i++)
-		if (g_str_has_prefix(text, keys[i]) && strchr(text, ' ') != NULL)
-			return TRUE;
-	return strstr(text, "://") != NULL;
-}
-
-static void path_resolve(const char *folder, char **path)
-{
-	if (*path == NULL || np_path_is_other(*path))
+	if (*path == NULL || np_path_is_other(field, *path))
 		return;
-	gboolean home = (*path)[0] == '~' && ((*path)[1] == '/' || (*path)[1] == '\0');
-	g_autofree char *full = home ? g_build_filename(g_get_home_dir(), *path + 1, NULL) : g_strdup(*path);
+	g_autofree char *full =
+	        np_path_is_home(*path) ? g_build_filename(g_get_home_dir(), *path + 1, NULL) : g_strdup(*path);
 	g_free(*path);
 	*path = g_canonicalize_filename(full, folder);
 }
@@ -67,11 +60,11 @@ static void paths_resolve(const np_walk *walk, gpointer object, gpointer data)
 	for (guint i = 0; i < walk->fields->len; i++) {
 		const np_field *field = walk->fields->pdata[i];
 		if (field->type == NP_FIELD_STRING)
-			path_resolve(folder, np_field_member(field, object));
+			path_resolve(field, folder, np_field_member(field, object));
 		GPtrArray *list =
 		        field->type == NP_FIELD_STRINGS ? *(GPtrArray **)np_field_member(field, object) : NULL;
 		for (guint k = 0; list != NULL && k < list->len; k++)
-			path_resolve(folder, (char **)&list->pdata[k]);
+			path_resolve(field, folder, (char **)&list->pdata[k]);
 	}
 }
 
@@ -86,6 +79,10 @@ static void network_complete(const np_lab *lab, const np_site *site, np_network 
 	network->device = g_strconcat("np", digits, NULL);
 	if (network->mode == NP_NET_BRIDGE && !np_object_has(&np_network_kind, &network->base, "dhcp"))
 		network->dhcp = FALSE;
+	const np_nic *nic = network->mode == NP_NET_BRIDGE && network->nic != NULL && site->node != NULL
+	                            ? np_map_find(site->node->nics, network->nic)
+	                            : NULL;
+	network->outer = nic ? np_nic_network(site->node, nic) : NULL;
 	if (network->mode != NP_NET_BRIDGE && np_cidr_is_set(network->cidr))
 		network->gateway = network->cidr.base + 1;
 }
@@ -106,6 +103,20 @@ static void root_complete(np_node *node)
 	g_ptr_array_insert(np_objects_own(&node->disks), 0, root);
 }
 
+static void image_complete(const completer *c, np_node *node)
+{
+	node->root_image = node->image ? g_hash_table_lookup(c->images, node->image) : NULL;
+	/* An image that somebody named so is one. */
+	if (node->root_image == NULL && g_strcmp0(node->image, NP_IMAGE_NONE) == 0)
+		g_clear_pointer(&node->image, g_free);
+}
+
+static void protect_note(const np_node *node)
+{
+	for (np_node *above = node->parent->node; above != NULL && !above->protects; above = above->parent->node)
+		above->protects = TRUE;
+}
+
 static void site_complete(const completer *c, np_site *site);
 
 /* Everything that can be done by what came before it in the file is done in one go: a large lab does not fit into the processor's
@@ -115,9 +126,9 @@ static void node_complete(const completer *c, np_site *parent, guint position)
 	np_node *node = parent->nodes->pdata[position];
 	const np_lab *lab = c->lab;
 	node->parent = parent;
-	/* An image that somebody named so is one. */
-	if (g_strcmp0(node->image, NP_IMAGE_NONE) == 0 && np_map_find(lab->images, NP_IMAGE_NONE) == NULL)
-		g_clear_pointer(&node->image, g_free);
+	image_complete(c, node);
+	if (node->protect)
+		protect_note(node);
 	root_complete(node);
 	np_walk_object(c->defaults, node, defaults_fill, NULL);
 	np_walk_object(c->paths, node, paths_resolve, lab->folder);
@@ -132,6 +143,7 @@ static void node_complete(const completer *c, np_site *parent, guint position)
 	node->site.address = node->address;
 	node->site.level = node->level;
 	node->site.node = node;
+	c->origin->node = node;
 	np_addresses_reserve(c->addresses, node, position);
 	site_complete(c, &node->site);
 }
@@ -150,7 +162,9 @@ static void site_complete(const completer *c, np_site *site)
 /* What needs to know which addresses are taken. */
 static void node_finish(np_node *node, gpointer data)
 {
-	np_addresses_derive(((const completer *)data)->addresses, node);
+	const completer *c = data;
+	c->origin->node = node;
+	np_addresses_derive(c->addresses, node);
 	if (node->ready.wait != NP_WAIT_AUTO)
 		return;
 	if (np_node_is_site(node))
@@ -159,12 +173,15 @@ static void node_finish(np_node *node, gpointer data)
 		node->ready.wait = np_node_access_nic(node) ? NP_WAIT_SSH : NP_WAIT_BOOT;
 }
 
-void np_lab_complete(np_lab *lab, np_diags *diags)
+void np_lab_complete(np_lab *lab, np_diags *diags, np_origin *origin)
 {
 	g_autoptr(np_walk) defaults = np_walk_new(&np_node_kind, has_default), paths = np_walk_new(&np_node_kind, is_path);
 	g_autoptr(np_walk) lab_defaults = np_walk_new(&np_lab_kind, has_default), lab_paths = np_walk_new(&np_lab_kind, is_path);
 	g_autoptr(np_addresses) addresses = np_addresses_new(lab, diags);
-	completer c = {lab, addresses, defaults, paths};
+	g_autoptr(GHashTable) images = g_hash_table_new(g_str_hash, g_str_equal);
+	completer c = {lab, images, addresses, defaults, paths, origin};
+	for (guint i = 0; i < lab->images->len; i++)
+		g_hash_table_insert(images, ((np_object *)lab->images->pdata[i])->name, lab->images->pdata[i]);
 	np_walk_object(lab_defaults, lab, defaults_fill, NULL);
 	np_walk_object(lab_paths, lab, paths_resolve, lab->folder);
 	if (lab->name == NULL) /* an error already; the rest is still checked */
@@ -172,4 +189,6 @@ void np_lab_complete(np_lab *lab, np_diags *diags)
 	lab->site.address = "";
 	site_complete(&c, &lab->site);
 	np_lab_foreach_node(&lab->site, node_finish, &c);
+	origin->node = NULL;
+	np_addresses_report(addresses);
 }

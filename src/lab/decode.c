@@ -26,13 +26,13 @@ gsize np_decode_cost(const np_kind *kind)
 	return cost;
 }
 
-/* What every key_pattern takes: most names need no regular expression. */
+/* What every key_pattern takes: most names need no regular expression. No NIC is named "lo". */
 static gboolean is_simple_name(const char *text)
 {
 	size_t length = 0;
 	for (; g_ascii_islower(text[length]) || g_ascii_isdigit(text[length]) || text[length] == '-'; length++)
 		continue;
-	return g_ascii_islower(text[0]) && text[length] == '\0' && length <= 15;
+	return g_ascii_islower(text[0]) && text[length] == '\0' && length <= 15 && strcmp(text, "lo") != 0;
 }
 
 gboolean np_decode_key(np_decoder *d, const np_kind *kind, const np_doc_node *key)
@@ -263,8 +263,10 @@ static void head_decode(np_decoder *d, const np_label *label, const np_doc_node 
 		const np_doc_node *value = np_doc_get(root, first[i]);
 		if (value != NULL)
 			field_decode(d, label, &np_lab_kind, d->lab, np_kind_field(&np_lab_kind, first[i]), value);
-		if (i == 0)
-			np_variables_resolve(d->lab, options, d->diags);
+		if (i > 0)
+			continue;
+		np_lab_index(d->lab);
+		np_variables_resolve(d->lab, value, options, d->diags);
 	}
 	d->defaults = np_doc_get(root, "defaults");
 	d->types = np_doc_get(root, "types");
@@ -273,7 +275,10 @@ static void head_decode(np_decoder *d, const np_label *label, const np_doc_node 
 static gboolean version_check(np_decoder *d, const np_doc_node *root)
 {
 	const np_doc_node *version = np_doc_get(root, "version");
-	if (version == NULL || version->type != NP_DOC_SCALAR || strcmp(version->text, "1") == 0)
+	char *end = NULL;
+	/* Another spelling of it is told as that of any number. */
+	if (version == NULL || version->type != NP_DOC_SCALAR ||
+	    (g_ascii_strtod(version->text, &end) == 1 && end[0] == '\0'))
 		return TRUE;
 	np_diags_error(d->diags, NP_CODE_VERSION, version->pos, "this nestplan reads version 1",
 	               "the lab file's version '%s' is not known", version->text);

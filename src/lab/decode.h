@@ -59,5 +59,5 @@ void np_decode_nodes(np_decoder *d, const np_doc_node *nodes);
 void np_decode_templates(np_decoder *d);
 
 /* Gives the variables their values: --var goes before --var-file, that before the environment, that before the default.
- * Sensitive ones become secrets of diags. */
-void np_variables_resolve(np_lab *lab, const np_load_options *options, np_diags *diags);
+ * Sensitive ones become secrets of diags. `section` is where they are declared, or NULL. */
+void np_variables_resolve(np_lab *lab, const np_doc_node *section, const np_load_options *options, np_diags *diags);

@@ -75,10 +75,10 @@ static np_pos part_pos(const np_decoder *d, const np_doc_node *value, gsize at, 
 
 /* A value's text with ${…} replaced. */
 typedef struct {
-	const char *text;   /* NULL after a report; the value's own, or */
-	char *own;          /* this */
-	char *written;      /* as a lab file would write it; only with sensitive variables in it, else NULL */
-	gboolean sensitive; /* a sensitive variable is in it */
+	const char *text;             /* NULL after a report; the value's own, or */
+	char *own;                    /* this */
+	char *written;                /* as a lab file would write it; only with sensitive variables in it, else NULL */
+	const np_variable *sensitive; /* that is in it; NULL: none */
 } expansion;
 
 static void expansion_clear(expansion *e)
@@ -87,6 +87,24 @@ static void expansion_clear(expansion *e)
 	g_free(e->written);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(expansion, expansion_clear)
+
+typedef struct {
+	np_decoder *d;
+	const np_doc_node *value;
+} expanding;
+
+static void problem_report(np_problem *problem, gpointer data)
+{
+	const expanding *x = data;
+	np_diags *diags = x->d->diags;
+	np_pos pos = part_pos(x->d, x->value, problem->at, problem->length), whole = x->value->pos;
+	/* Where escapes hide the part all of a text's problems have one place. */
+	gboolean is_part = problem->at == 0 || pos.line != whole.line || pos.col != whole.col;
+	if (is_part && np_diags_told(diags, problem->code, pos))
+		return;
+	const char *hint = np_diags_full(diags) ? NULL : np_problem_hint(problem, x->d->lab);
+	np_diags_error(diags, problem->code, pos, hint, "%s", problem->message);
+}
 
 /* LATE fields keep their expressions, but names that can never be known are reported now. */
 static void text_expand(np_decoder *d, const np_field *field, const np_doc_node *value, expansion *ret)
@@ -98,11 +116,16 @@ static void text_expand(np_decoder *d, const np_field *field, const np_doc_node 
 	g_auto(np_problem) problem = {0};
 	np_scope scope = d->scope;
 	scope.late = (field->flags & NP_FIELD_LATE) != 0;
+	scope.early = (field->flags & NP_FIELD_EARLY) != 0;
 	scope.sensitive = &ret->sensitive;
 	g_autofree char *expanded = np_text_expand(&scope, value->text, &problem);
+	if (expanded == NULL && strcmp(field->name, "default") == 0 && np_diags_is_hidden(d->diags, value->pos)) {
+		np_diags_error(d->diags, problem.code, value->pos, "write $${ where ${ is meant as it stands",
+		               "the default of a sensitive variable has a '${' that cannot be expanded");
+		return;
+	}
 	if (expanded == NULL) {
-		np_diags_error(d->diags, problem.code, part_pos(d, value, problem.at, problem.length), problem.hint,
-		               "%s", problem.message);
+		np_text_problems(&scope, value->text, problem_report, &(expanding){d, value});
 		return;
 	}
 	if (!scope.late)
@@ -150,10 +173,35 @@ static void expansion_report(np_decoder *d, const np_label *label, const np_fiel
 	value_report(d, label, field, value, e->sensitive ? "(sensitive)" : e->text, problem);
 }
 
+/* What is compared is in plans, and what is no text has other forms than the one in which it was written. */
+static gboolean is_shown(const np_field *field)
+{
+	gboolean is_text = field->type == NP_FIELD_STRING || field->type == NP_FIELD_STRINGS;
+	gboolean is_told = (field->flags & (NP_FIELD_SHOWN | NP_FIELD_COMPARED)) != 0 && (field->flags & NP_FIELD_VEILED) == 0;
+	return !is_text || field->values != NULL || is_told;
+}
+
+/* FALSE after a report when the value would show what a sensitive variable holds. */
+static gboolean sensitive_check(np_decoder *d, const np_label *label, const np_field *field, const np_doc_node *value,
+                                const expansion *e)
+{
+	if (e->sensitive == NULL || !is_shown(field))
+		return TRUE;
+	if (np_diags_told(d->diags, NP_CODE_VARIABLE_SENSITIVE, value->pos))
+		return FALSE;
+	g_autofree char *where = np_label_format(label);
+	np_diags_error(d->diags, NP_CODE_VARIABLE_SENSITIVE, value->pos,
+	               "such variables may be in descriptions, sources of images, authorized_keys and inject",
+	               "%s of %s cannot hold the sensitive variable '%s', since plans and messages show it",
+	               field->name, where, e->sensitive->base.name);
+	return FALSE;
+}
+
 static void pattern_report(np_decoder *d, const np_label *label, const np_field *field, const np_doc_node *value,
                            const expansion *e)
 {
-	g_auto(np_problem) problem = {.code = NP_CODE_FORMAT, .message = g_strdup(field->pattern_help)};
+	const char *empty = e->text[0] == '\0' ? "it is empty; " : "";
+	g_auto(np_problem) problem = {.code = NP_CODE_FORMAT, .message = g_strconcat(empty, field->pattern_help, NULL)};
 	expansion_report(d, label, field, value, e, &problem);
 }
 
@@ -202,10 +250,10 @@ static void written_keep(np_decoder *d, gpointer member, expansion *e)
 }
 
 /* True when a relative path climbs out of the folder it starts in. */
-static gboolean path_leaves(const char *path)
+static gboolean path_leaves(const np_field *field, const char *path)
 {
 	int depth = 0;
-	if (path[0] == '/' || path[0] == '~' || np_path_is_other(path))
+	if (path[0] == '/' || np_path_is_home(path) || np_path_is_other(field, path))
 		return FALSE;
 	for (const char *c = path; *c != '\0';) {
 		size_t length = strcspn(c, "/");
@@ -222,7 +270,7 @@ static gboolean path_leaves(const char *path)
 
 static void path_check(np_decoder *d, const np_field *field, const np_doc_node *value, const expansion *e)
 {
-	if ((field->flags & NP_FIELD_PATH) != 0 && path_leaves(e->text))
+	if ((field->flags & NP_FIELD_PATH) != 0 && path_leaves(field, e->text))
 		np_diags_error(d->diags, NP_CODE_PATH_OUTSIDE, value->pos,
 		               "put the file into the lab's folder, or write an absolute path",
 		               "the path '%s' leaves the folder of the lab file",
@@ -236,7 +284,8 @@ gboolean np_decode_scalar(np_decoder *d, const np_label *label, const np_field *
 		return FALSE;
 	g_auto(expansion) e = {0};
 	text_expand(d, field, value, &e);
-	if (e.text == NULL || !np_decode_account(d, strlen(e.text), value->pos))
+	if (e.text == NULL || !sensitive_check(d, label, field, value, &e) ||
+	    !np_decode_account(d, strlen(e.text), value->pos))
 		return FALSE;
 	g_auto(np_problem) problem = {0};
 	if (!np_scalar_store(field, object, e.text, &problem)) {
@@ -252,8 +301,20 @@ gboolean np_decode_scalar(np_decoder *d, const np_label *label, const np_field *
 	return TRUE;
 }
 
+/* Where the items of a list stand; NULL where nothing is said of them later. */
+static GArray *items_keep(np_decoder *d, const np_field *field, const GPtrArray *strings)
+{
+	if ((field->flags & (NP_FIELD_PATH | NP_FIELD_LATE)) == 0)
+		return NULL;
+	if (d->lab->items == NULL)
+		d->lab->items = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)(void (*)(void))g_array_unref);
+	GArray *items = g_array_new(FALSE, FALSE, sizeof(np_pos));
+	g_hash_table_insert(d->lab->items, (gpointer)strings, items);
+	return items;
+}
+
 static void string_decode(np_decoder *d, const np_label *label, const np_field *field, GPtrArray *strings,
-                          const np_doc_node *item)
+                          GArray *items, const np_doc_node *item)
 {
 	g_auto(expansion) e = {0};
 	if (!scalar_expect(d, label, field, item) || !style_check(d, label, field, item))
@@ -266,6 +327,8 @@ static void string_decode(np_decoder *d, const np_label *label, const np_field *
 	path_check(d, field, item, &e);
 	char *text = e.own ? g_steal_pointer(&e.own) : g_strdup(e.text);
 	g_ptr_array_add(strings, text);
+	if (items != NULL)
+		g_array_append_val(items, item->pos);
 	written_keep(d, text, &e);
 }
 
@@ -282,6 +345,7 @@ void np_decode_strings(np_decoder *d, const np_label *label, const np_field *fie
 	for (guint i = 0; i < strings->len; i++)
 		np_decode_forget(d, strings->pdata[i]);
 	g_ptr_array_set_size(strings, 0);
+	GArray *items = items_keep(d, field, strings);
 	for (guint32 i = 0; i < value->list->n && !d->stopped; i++)
-		string_decode(d, label, field, strings, value->list->items[i]);
+		string_decode(d, label, field, strings, items, value->list->items[i]);
 }

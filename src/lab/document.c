@@ -31,6 +31,16 @@ gboolean np_doc_covers(const np_doc_node *node, np_pos pos)
 	return is_before(pos.line, pos.col, node->list->end_line, node->list->end_col);
 }
 
+guint32 np_doc_last_line(const np_doc_node *node)
+{
+	guint32 last = node->pos.line;
+	while (node->type != NP_DOC_SCALAR && node->list->n > 0) {
+		node = node->list->items[node->list->n * (node->type == NP_DOC_MAP ? 2 : 1) - 1];
+		last = MAX(last, node->pos.line);
+	}
+	return node->type == NP_DOC_SCALAR ? MAX(last, node->pos.line + node->more) : last;
+}
+
 const np_doc_node *np_doc_entry(const np_doc_node *root, np_pos key)
 {
 	guint32 step = root->type == NP_DOC_MAP ? 2 : 1;

@@ -14,6 +14,7 @@ struct np_doc_node {
 	np_pos pos;
 	guint8 type;  /* np_doc_type */
 	guint8 style; /* np_doc_style of a scalar */
+	guint16 more; /* lines of a scalar behind its first */
 	union {
 		const char *text;        /* scalar */
 		const np_doc_list *list; /* list or map */
@@ -53,6 +54,8 @@ const GArray *np_doc_aliases(const np_doc *doc);
 gboolean np_doc_covers(const np_doc_node *node, np_pos pos);
 /* The value of the entry whose key (in a list: which itself) stands at a place, NULL when there is none. */
 const np_doc_node *np_doc_entry(const np_doc_node *root, np_pos key);
+/* The last line that something of it is in, brackets aside. */
+guint32 np_doc_last_line(const np_doc_node *node);
 /* Value of a map's key, NULL when it is not there. */
 const np_doc_node *np_doc_get(const np_doc_node *map, const char *key);
 /* True for ~, null and nothing at all, not in quotes. */

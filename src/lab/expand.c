@@ -10,6 +10,21 @@ void np_problem_clear(np_problem *problem)
 {
 	g_clear_pointer(&problem->message, g_free);
 	g_clear_pointer(&problem->hint, g_free);
+	g_clear_pointer(&problem->unknown, g_free);
+}
+
+const char *np_problem_hint(np_problem *problem, const np_lab *lab)
+{
+	if (problem->hint != NULL || problem->unknown == NULL)
+		return problem->hint;
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	for (guint i = 0; i < lab->variables->len; i++)
+		g_ptr_array_add(names, ((np_object *)lab->variables->pdata[i])->name);
+	g_ptr_array_add(names, NULL);
+	const char *nearest = np_nearest(problem->unknown, (const char *const *)names->pdata);
+	problem->hint = nearest ? g_strdup_printf("did you mean '%s'?", nearest)
+	                        : g_strdup("declare it in the section 'variables'");
+	return problem->hint;
 }
 
 gboolean np_text_has_expression(const char *text)
@@ -19,9 +34,9 @@ gboolean np_text_has_expression(const char *text)
 
 static char *variable_resolve(const np_scope *scope, const char *name, np_problem *problem)
 {
-	const np_variable *variable = np_map_find(scope->lab->variables, name);
+	const np_variable *variable = np_lab_variable(scope->lab, name);
 	if (variable != NULL && variable->sensitive && scope->sensitive != NULL)
-		*scope->sensitive = TRUE;
+		*scope->sensitive = variable;
 	if (variable != NULL && variable->value != NULL)
 		return g_strdup(variable->value);
 	problem->code = variable != NULL ? NP_CODE_VARIABLE_VALUE : NP_CODE_VARIABLE_UNKNOWN;
@@ -30,14 +45,8 @@ static char *variable_resolve(const np_scope *scope, const char *name, np_proble
 		problem->hint = g_strdup_printf("give it one with --var %s=VALUE, or a default", name);
 		return NULL;
 	}
-	g_autoptr(GPtrArray) names = g_ptr_array_new();
-	for (guint i = 0; i < scope->lab->variables->len; i++)
-		g_ptr_array_add(names, ((np_object *)scope->lab->variables->pdata[i])->name);
-	g_ptr_array_add(names, NULL);
-	const char *nearest = np_nearest(name, (const char *const *)names->pdata);
 	problem->message = g_strdup_printf("there is no variable '%s'", name);
-	problem->hint = nearest ? g_strdup_printf("did you mean '%s'?", nearest)
-	                        : g_strdup("declare it in the section 'variables'");
+	problem->unknown = g_strdup(name);
 	return NULL;
 }
 
@@ -125,9 +134,23 @@ static char *other_node_resolve(const np_scope *scope, const char *name, np_prob
 	return address_resolve(scope, address, nic, problem);
 }
 
+static char *early_report(const char *message, const char *hint, np_problem *problem)
+{
+	problem->code = NP_CODE_EXPRESSION_EARLY;
+	problem->message = g_strdup(message);
+	problem->hint = g_strdup(hint);
+	return NULL;
+}
+
 static char *name_resolve(const np_scope *scope, const char *name, np_problem *problem)
 {
-	if (strcmp(name, "lab.name") == 0 && scope->lab->name != NULL)
+	gboolean is_name = strcmp(name, "lab.name") == 0;
+	if (scope->early && (is_name || g_str_has_prefix(name, "var.")))
+		return early_report("a variable cannot be made of the lab's name or of other variables", "write its value itself",
+		                    problem);
+	if (is_name && scope->lab->name == NULL)
+		return early_report("the lab's name is not known here", NULL, problem);
+	if (is_name)
 		return g_strdup(scope->lab->name);
 	if (g_str_has_prefix(name, "var."))
 		return variable_resolve(scope, name + 4, problem);
@@ -138,30 +161,25 @@ static char *name_resolve(const np_scope *scope, const char *name, np_problem *p
 	return unknown_report(name, problem);
 }
 
-/* Appends a text so that reading it again gives the text. */
-static void text_escape(GString *out, const char *text)
+char *np_text_escape(const char *text)
 {
+	GString *out = g_string_new(NULL);
 	for (const char *next; (next = strstr(text, "${")) != NULL; text = next + 2) {
 		g_string_append_len(out, text, next - text);
 		g_string_append(out, "$${");
 	}
 	g_string_append(out, text);
-}
-
-char *np_text_escape(const char *text)
-{
-	GString *out = g_string_new(NULL);
-	text_escape(out, text);
 	return g_string_free(out, FALSE);
 }
 
 static gboolean is_sensitive(const np_lab *lab, const char *name)
 {
-	const np_variable *variable = g_str_has_prefix(name, "var.") ? np_map_find(lab->variables, name + 4) : NULL;
+	const np_variable *variable = g_str_has_prefix(name, "var.") ? np_lab_variable(lab, name + 4) : NULL;
 	return variable != NULL && variable->sensitive;
 }
 
-/* Replaces the expression at `start` ("${…"); returns what follows it. */
+/* Replaces the expression at `start` ("${…"); returns what follows it. What is written for a lab file keeps variables
+ * that are sensitive, and those whose '$' could begin an expression together with the text behind it. */
 static const char *expression_expand(const np_scope *scope, const char *start, GString *out, np_problem *problem)
 {
 	const char *end = strchr(start, '}');
@@ -169,7 +187,7 @@ static const char *expression_expand(const np_scope *scope, const char *start, G
 		problem->code = NP_CODE_EXPRESSION_OPEN;
 		problem->message = g_strdup("the '}' of ${…} is missing");
 		problem->hint = g_strdup("write $${ where ${ is meant as it stands");
-		problem->length = 2;
+		problem->length = strcspn(start, "\n"); /* so that this one is found again in the file */
 		return NULL;
 	}
 	g_autofree char *name = g_strndup(start + 2, (gsize)(end - start) - 2);
@@ -179,10 +197,10 @@ static const char *expression_expand(const np_scope *scope, const char *start, G
 		return NULL;
 	if (!scope->written)
 		g_string_append(out, value);
-	else if (is_sensitive(scope->lab, name))
+	else if (is_sensitive(scope->lab, name) || strchr(value, '$') != NULL)
 		g_string_append_len(out, start, end + 1 - start);
 	else
-		text_escape(out, value);
+		g_string_append(out, value);
 	return end + 1;
 }
 
@@ -210,20 +228,66 @@ char *np_text_expand(const np_scope *scope, const char *text, np_problem *proble
 	return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-char *np_lab_expand(const np_lab *lab, const np_node *node, const char *text, GError **error)
+void np_text_problems(const np_scope *scope, const char *text, np_problem_fn fn, gpointer data)
+{
+	gsize from = 0, length = strlen(text);
+	while (from < length) {
+		g_auto(np_problem) problem = {0};
+		g_autofree char *expanded = np_text_expand(scope, text + from, &problem);
+		if (expanded != NULL)
+			return;
+		problem.at += from;
+		from = problem.at + problem.length;
+		fn(&problem, data);
+	}
+}
+
+void np_text_expressions(const char *text, char **ret_of_node, char **ret_others)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	GString *of_node = g_string_new(NULL), *others = g_string_new(NULL);
+	for (const char *c = strchr(text, '$'); c != NULL; c = strchr(c, '$')) {
+		const char *end = c[1] == '{' ? strchr(c, '}') : NULL;
+		if (g_str_has_prefix(c, "$${")) {
+			c += 3;
+		} else if (end != NULL) {
+			char *expression = g_strndup(c, (gsize)(end + 1 - c));
+			if (g_hash_table_add(seen, expression))
+				g_string_append(g_str_has_prefix(expression, "${node.nics.") ? of_node : others,
+				                expression);
+			c = end + 1;
+		} else if (c[1] == '{') { /* without an end, which is reported where the text is expanded */
+			g_string_append(others, "${");
+			break;
+		} else {
+			c++;
+		}
+	}
+	*ret_of_node = g_string_free(of_node, FALSE);
+	*ret_others = g_string_free(others, FALSE);
+}
+
+np_scope np_scope_of(const np_lab *lab, const np_node *node)
 {
 	np_scope scope = {.lab = lab, .node = node, .completed = TRUE};
-	g_auto(np_problem) problem = {0};
 	if (node != NULL) {
 		scope.name = node->base.name;
 		scope.address = node->address;
 		scope.index = node->index;
 	}
+	return scope;
+}
+
+char *np_lab_expand(const np_lab *lab, const np_node *node, const char *text, GError **error)
+{
+	np_scope scope = np_scope_of(lab, node);
+	g_auto(np_problem) problem = {0};
 	char *expanded = np_text_expand(&scope, text, &problem);
 	if (expanded != NULL)
 		return expanded;
-	if (problem.hint != NULL)
-		g_set_error(error, NP_ERROR, NP_ERROR_INVALID, "%s; %s", problem.message, problem.hint);
+	const char *hint = np_problem_hint(&problem, lab);
+	if (hint != NULL)
+		g_set_error(error, NP_ERROR, NP_ERROR_INVALID, "%s; %s", problem.message, hint);
 	else
 		g_set_error_literal(error, NP_ERROR, NP_ERROR_INVALID, problem.message);
 	return NULL;

@@ -32,9 +32,14 @@ enum {
 	NP_FIELD_REQUIRED = 1 << 0, /* must be written */
 	NP_FIELD_COMPARED = 1 << 1, /* compared with the world by the diff */
 	NP_FIELD_LATE = 1 << 2,     /* ${…} are expanded after completion (addresses are known then) */
-	NP_FIELD_PATH = 1 << 3,     /* a file name, relative to the lab file's folder; ~ is the home folder */
+	NP_FIELD_PATH = 1 << 3,     /* a file name, relative to the lab file's folder; ~ and ~/ are the home folder */
 	NP_FIELD_OWN = 1 << 4,      /* only in the object itself, never in a template */
 	NP_FIELD_ANY = 1 << 5,      /* STRING: a number or a boolean is text here as well */
+	NP_FIELD_URL = 1 << 6,      /* PATH: or a URL */
+	NP_FIELD_KEY = 1 << 7,      /* PATH: or a public SSH key */
+	NP_FIELD_EARLY = 1 << 8,    /* read before variables and the lab's name are known */
+	NP_FIELD_VEILED = 1 << 10,  /* STRING that is compared: plans show "(sensitive)" for one with a secret in it */
+	NP_FIELD_SHOWN = 1 << 9,    /* STRING that names something or is a place: messages tell it, so no secret is in it */
 };
 
 typedef struct np_kind np_kind;

@@ -11,6 +11,7 @@
 #include "lab/check.h"
 #include "lab/complete.h"
 #include "lab/decode.h"
+#include "lab/secrets.h"
 #include "lab/text.h"
 
 #define BOM      "\xef\xbb\xbf"
@@ -35,7 +36,10 @@ static np_lab *document_load(const np_doc *doc, const np_load_options *options, 
 		return NULL; /* not a mapping, or not of this version: more messages would only confuse */
 	lab->file = g_strdup(options->file ? options->file : "-");
 	lab->folder = folder_find(options);
-	np_lab_complete(lab, diags);
+	np_lab_complete(lab, diags, origin);
+	/* A disk without a size has its image's. */
+	if (options->check_files)
+		np_lab_check_images(lab, diags, origin);
 	np_lab_check(lab, diags, origin);
 	if (options->check_files)
 		np_lab_check_files(lab, diags, origin);
@@ -63,6 +67,7 @@ static np_lab *text_load(char *text, gsize length, const np_load_options *option
 		diags->text = g_utf8_make_valid(text, (gssize)(length - skip));
 	if (diags->text != text)
 		g_free(text);
+	np_secrets_hide(doc, diags);
 	diags->annotate = np_origin_annotate;
 	diags->annotate_data = &origin;
 	origin.doc = doc;
@@ -144,4 +149,10 @@ np_lab *np_lab_load(const char *file, const np_load_options *options, np_diags *
 		*ret_diags = NULL;
 	char *text = np_text_load("lab file", file, &length, error);
 	return text ? text_load(text, length, &o, ret_diags) : NULL;
+}
+
+np_pos np_lab_item_at(const np_lab *lab, const GPtrArray *list, guint i, np_pos otherwise)
+{
+	const GArray *items = lab->items ? g_hash_table_lookup(lab->items, list) : NULL;
+	return items != NULL && i < items->len ? g_array_index(items, np_pos, i) : otherwise;
 }

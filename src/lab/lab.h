@@ -37,6 +37,11 @@ char *np_text_load(const char *what, const char *file, gsize *ret_length, GError
  * that names them. Caller frees. */
 char *np_lab_expand(const np_lab *lab, const np_node *node, const char *text, GError **error);
 
+/* Where an item of a list of texts stands in the file; `otherwise` where that was not kept. */
+np_pos np_lab_item_at(const np_lab *lab, const GPtrArray *list, guint i, np_pos otherwise);
+/* SCHEME:// and something, for any scheme. */
+gboolean np_text_is_url(const char *text);
+
 /* For np_diags_clean: the values of sensitive variables. Caller frees. */
 np_diags *np_lab_secrets(const np_lab *lab);
 
@@ -78,6 +83,7 @@ char *np_man_render(void);
 typedef struct {
 	guint64 memory, vcpus, disk; /* sums; G_MAXUINT64: more than can be counted */
 	guint64 most_vcpus;          /* of one node */
+	gboolean disk_unknown;       /* there are disks whose size is not known */
 } np_demand;
 np_demand np_site_demand(const np_site *site);
 /* vCPUs for each CPU that carries them: more is slow enough to tell. */

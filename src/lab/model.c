@@ -60,9 +60,20 @@ np_network *np_site_network(const np_site *site, const char *name)
 	                              : np_map_find(site->networks, name);
 }
 
-np_node *np_lab_node(const np_lab *lab, const char *address)
+void np_lab_index(np_lab *lab)
 {
-	const np_site *site = &lab->site;
+	g_clear_pointer(&lab->variables_by_name, g_hash_table_unref);
+	lab->variables_by_name = map_index(lab->variables);
+}
+
+np_variable *np_lab_variable(const np_lab *lab, const char *name)
+{
+	return lab->variables_by_name ? g_hash_table_lookup(lab->variables_by_name, name)
+	                              : np_map_find(lab->variables, name);
+}
+
+np_node *np_site_find(const np_site *site, const char *address)
+{
 	np_node *node = NULL;
 	for (;;) {
 		size_t length = strcspn(address, "/");
@@ -73,6 +84,11 @@ np_node *np_lab_node(const np_lab *lab, const char *address)
 		address += length + 1;
 		site = &node->site;
 	}
+}
+
+np_node *np_lab_node(const np_lab *lab, const char *address)
+{
+	return np_site_find(&lab->site, address);
 }
 
 const np_site *np_lab_site(const np_lab *lab, const char *address)
@@ -100,6 +116,11 @@ gboolean np_network_dhcp_range(const np_network *network, np_ip *ret_first, np_i
 	*ret_first = network->cidr.base + 3 * quarter;
 	*ret_last = np_cidr_broadcast(network->cidr) - 1;
 	return TRUE;
+}
+
+guint64 np_disk_bytes(const np_node *node, const np_disk *disk)
+{
+	return disk->size == 0 && node->root_image != NULL ? node->root_image->virtual_size : disk->size;
 }
 
 const np_nic *np_node_access_nic(const np_node *node)

@@ -14,6 +14,8 @@
 
 typedef struct np_node np_node;
 typedef struct np_lab np_lab;
+typedef struct np_image np_image;
+typedef struct np_network np_network;
 
 typedef enum { NP_ACCEL_KVM, NP_ACCEL_EMULATE, NP_ACCEL_AUTO } np_accel;
 typedef enum {
@@ -50,6 +52,8 @@ typedef struct {
 	np_object base;
 	guint64 size; /* bytes; 0 for "root": the image's own size */
 	int bus, cache;
+	gboolean lost; /* observed: its volume is gone */
+	char *source;  /* observed: no volume of the lab's but this file or device, which is never deleted; NULL: a volume */
 } np_disk;
 
 typedef struct {
@@ -95,7 +99,7 @@ typedef struct {
 	guint64 timeout; /* milliseconds */
 } np_ready;
 
-typedef struct {
+struct np_network {
 	np_object base;
 	np_cidr cidr;
 	int mode;        /* np_net_mode */
@@ -108,7 +112,8 @@ typedef struct {
 	char *uuid, *libvirt_name; /* LAB.NET */
 	char *device;    /* bridge device that libvirt makes, ≤ 15 characters, unique in the lab: "np" + 8 hex digits + … */
 	np_ip gateway;   /* first address of cidr, where libvirt's bridge has one */
-} np_network;
+	const np_network *outer; /* borrowed: for a bridge over a NIC the network that the NIC is on; else NULL */
+};
 
 /* One hypervisor's part of the lab. Inline in np_lab (the host) and in np_node. */
 typedef struct {
@@ -144,20 +149,22 @@ struct np_node {
 	char *address, *libvirt_name; /* LAB.NODE */
 	unsigned level;   /* 1 for nodes of the host */
 	unsigned index;   /* counts from 1; 1 without count */
+	gboolean protects; /* a node inside it is protected, at whatever depth */
 	char *inject_id;  /* hash of what `inject` writes, file contents included; filled by whoever reads the files */
 	np_site *parent;  /* borrowed: the site it lives on */
+	const np_image *root_image; /* borrowed: what `image` names; NULL when it names none */
 };
 
-typedef struct {
+struct np_image {
 	np_object base;
 	char *source, *sha256;
 	int format; /* np_format */
+	guint64 virtual_size; /* bytes a guest sees; 0: its file was not looked at, or is not there */
 	/* derived by drivers/image when the file was looked at */
 	char *path;           /* absolute */
 	char *id;             /* "sha256-HEX": volume name without ending */
 	guint64 bytes;        /* file size */
-	guint64 virtual_size; /* bytes a guest sees */
-} np_image;
+};
 
 typedef struct {
 	np_object base;
@@ -194,7 +201,9 @@ struct np_lab {
 	np_site site;     /* level 0 */
 	char *file;       /* as given; "-" for standard input */
 	char *folder;     /* absolute folder of the file */
+	GHashTable *variables_by_name; /* as those of a site; by np_lab_index */
 	GHashTable *written; /* member of an object, or string of a list → its text with sensitive variables in place; or NULL */
+	GHashTable *items;   /* list of texts (PATH and LATE fields) → GArray of np_pos: where each stands; or NULL */
 };
 
 extern const np_kind np_lab_kind, np_host_kind, np_access_kind, np_image_kind, np_variable_kind, np_network_kind, np_node_kind,
@@ -216,6 +225,11 @@ np_network *np_site_network(const np_site *site, const char *name);
 /* Makes np_site_node and np_site_network quick; the arrays must not change afterwards. */
 void np_site_index(np_site *site);
 void np_site_clear(np_site *site);
+/* The node at an address that counts from the site, "mid/guest"; NULL when there is none. Borrowed. */
+np_node *np_site_find(const np_site *site, const char *address);
+/* A variable by its name, NULL when there is none; quick after np_lab_index. Borrowed. */
+np_variable *np_lab_variable(const np_lab *lab, const char *name);
+void np_lab_index(np_lab *lab);
 /* The node or site at an address ("" is the host's site), NULL when there is none. Borrowed. */
 np_node *np_lab_node(const np_lab *lab, const char *address);
 const np_site *np_lab_site(const np_lab *lab, const char *address);
@@ -224,6 +238,8 @@ void np_lab_foreach_node(const np_site *site, void (*fn)(np_node *node, gpointer
 /* Addresses that a network's DHCP server may hand out: the top quarter of its range, above all derived addresses. FALSE
  * when the network has no DHCP, or no room for it. */
 gboolean np_network_dhcp_range(const np_network *network, np_ip *ret_first, np_ip *ret_last);
+/* Bytes of a node's disk; without a size the root disk has its image's. 0: not known. */
+guint64 np_disk_bytes(const np_node *node, const np_disk *disk);
 /* NIC by which the parent site reaches the node: the first with an address; NULL when none. Borrowed. */
 const np_nic *np_node_access_nic(const np_node *node);
 const np_network *np_nic_network(const np_node *node, const np_nic *nic);

@@ -17,6 +17,26 @@ static const np_doc_alias *alias_find(const np_doc *doc, const np_doc_node *with
 	return NULL;
 }
 
+static gboolean is_before(np_pos a, np_pos b)
+{
+	return a.line < b.line || (a.line == b.line && a.col < b.col);
+}
+
+/* The alias that is the value of the entry with this key: what it stands for is written further up. */
+static const np_doc_alias *entry_alias(const np_doc *doc, np_pos key, const np_doc_node *value)
+{
+	const GArray *aliases = np_doc_aliases(doc);
+	const np_doc_alias *found = NULL;
+	if (value == NULL || !is_before(value->pos, key))
+		return NULL;
+	for (guint i = 0; i < MIN(aliases->len, ALIASES_MAX); i++) {
+		const np_doc_alias *alias = &g_array_index(aliases, np_doc_alias, i);
+		if (alias->target == value && is_before(key, alias->pos) && (found == NULL || is_before(alias->pos, found->pos)))
+			found = alias;
+	}
+	return found;
+}
+
 static void alias_note(np_diag *diag, const np_doc_alias *alias, const char *address)
 {
 	if (address != NULL)
@@ -38,11 +58,12 @@ static gboolean owner_explain(const np_origin *o, np_diag *diag, const np_owner 
 	const np_doc_node *root = np_doc_root(o->doc), *types = np_doc_get(root, "types");
 	const np_doc_node *own = owner->key.line > 0 ? np_doc_entry(root, owner->key) : NULL;
 	const np_doc_node *type = types && owner->type ? np_doc_get(types, owner->type) : NULL;
-	gboolean is_own = (own != NULL && np_doc_covers(own, diag->pos)) ||
-	                  (owner->key.line == diag->pos.line && owner->key.col == diag->pos.col);
-	if (is_own)
+	gboolean is_key = owner->key.line == diag->pos.line && owner->key.col == diag->pos.col;
+	const np_doc_alias *alias = is_key ? NULL : entry_alias(o->doc, owner->key, own);
+	if (alias == NULL && (is_key || (own != NULL && np_doc_covers(own, diag->pos))))
 		return owner->up == NULL;
-	const np_doc_alias *alias = alias_find(o->doc, own, diag->pos);
+	if (alias == NULL)
+		alias = alias_find(o->doc, own, diag->pos);
 	gboolean by_type = type != NULL && np_doc_covers(type, diag->pos);
 	if (alias == NULL && type != NULL && !by_type) {
 		alias = alias_find(o->doc, type, diag->pos);
@@ -58,8 +79,23 @@ static gboolean owner_explain(const np_origin *o, np_diag *diag, const np_owner 
 	return alias != NULL || by_type;
 }
 
+/* What is written in the part's own place needs no note; TRUE after one. */
+static gboolean part_explain(const np_origin *o, np_diag *diag)
+{
+	const np_doc_node *own = o->part && o->part->pos.line > 0 ? np_doc_entry(np_doc_root(o->doc), o->part->pos) : NULL;
+	const np_doc_alias *alias = own ? entry_alias(o->doc, o->part->pos, own) : NULL;
+	if (alias == NULL && own != NULL && !np_doc_covers(own, diag->pos))
+		alias = alias_find(o->doc, own, diag->pos);
+	if (alias != NULL)
+		alias_note(diag, alias, NULL);
+	return alias != NULL;
+}
+
 static void node_explain(const np_origin *o, np_diag *diag)
 {
+	if (part_explain(o, diag))
+		return;
+
 	for (const np_node *node = o->node; node != NULL; node = node->parent ? node->parent->node : NULL) {
 		np_owner owner = {.address = node->address, .key = node->base.pos, .type = node->type};
 		if (np_object_has(&np_node_kind, &node->base, "type"))
@@ -94,7 +130,7 @@ static void variables_explain(np_diags *diags, const np_origin *o, np_diag *diag
 	g_autofree char *part = g_utf8_substring(start, 0, MIN(diag->pos.len, g_utf8_strlen(start, -1)));
 	for (const char *c = part; (c = strstr(c, "${var.")) != NULL; c += 6) {
 		g_autofree char *name = g_strndup(c + 6, strcspn(c + 6, "}"));
-		const np_variable *variable = np_map_find(o->lab->variables, name);
+		const np_variable *variable = np_lab_variable(o->lab, name);
 		if (variable != NULL && !(c > part && c[-1] == '$'))
 			variable_note(diag, variable);
 	}

@@ -17,7 +17,8 @@ typedef struct {
 	const np_doc *doc;
 	const np_lab *lab;
 	const np_owner *owner; /* while decoding; or */
-	const np_node *node;   /* while checking: what the message is about */
+	const np_node *node;   /* while checking: what the message is about; */
+	const np_object *part; /* of that node, or of the lab: a network; NULL: all of it */
 } np_origin;
 
 /* np_diags.annotate; `origin` is an np_origin. */

@@ -55,14 +55,16 @@ static void character_print(GString *out, gunichar u)
 		g_string_append_printf(out, u < 0x10000 ? "\\u%04X" : "\\U%08X", u);
 }
 
+/* What is no UTF-8 would be read beyond its end. */
 static void text_print(GString *out, const char *text)
 {
 	if (is_plain(text)) {
 		g_string_append(out, text);
 		return;
 	}
+	g_autofree char *valid = g_utf8_validate(text, -1, NULL) ? NULL : g_utf8_make_valid(text, -1);
 	g_string_append_c(out, '"');
-	for (const char *c = text; *c != '\0'; c = g_utf8_next_char(c))
+	for (const char *c = valid ? valid : text; *c != '\0'; c = g_utf8_next_char(c))
 		character_print(out, g_utf8_get_char(c));
 	g_string_append_c(out, '"');
 }
@@ -71,7 +73,8 @@ char *np_comment_line(const char *text)
 {
 	unsigned length = 0;
 	GString *line = g_string_new(NULL);
-	for (const char *c = text; *c != '\0' && length < COMMENT_MAX; c = g_utf8_next_char(c), length++) {
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+	for (const char *c = valid; *c != '\0' && length < COMMENT_MAX; c = g_utf8_next_char(c), length++) {
 		gunichar u = g_utf8_get_char(c);
 		g_string_append_unichar(line, is_shown(u) ? u : '?');
 	}
@@ -146,7 +149,7 @@ static void scalar_print(printer *p, const np_field *field, gpointer object)
 	g_string_append_c(p->out, ' ');
 	if (field->type == NP_FIELD_MODE)
 		g_string_append_printf(p->out, "\"%s\"", written);
-	else if (is_text(field) || np_text_has_expression(written))
+	else if (is_text(field))
 		text_print(p->out, written);
 	else
 		g_string_append(p->out, written);
@@ -186,13 +189,20 @@ static void inner_print(printer *p, const np_kind *kind, gpointer object)
 	}
 }
 
+/* g_str_has_suffix looks for the end of all that was written: too long, for each struct of a large lab. */
+static gboolean ends_with(const GString *text, const char *end)
+{
+	gsize length = strlen(end);
+	return text->len >= length && memcmp(text->str + text->len - length, end, length) == 0;
+}
+
 static void struct_print(printer *p, const np_field *field, gpointer object)
 {
 	gsize before = p->out->len;
 	gboolean pending = p->pending;
 	key_print(p, field->name);
 	inner_print(p, field->of, np_field_member(field, object));
-	if (g_str_has_suffix(p->out->str, ": {}\n")) {
+	if (ends_with(p->out, ": {}\n")) {
 		g_string_truncate(p->out, before);
 		p->pending = pending;
 	}
@@ -252,9 +262,10 @@ static gboolean special_print(printer *p, const np_kind *kind, const np_field *f
 	const np_variable *variable = object;
 	if (variable->value == NULL || variable->sensitive)
 		return TRUE;
+	g_autofree char *written = np_text_escape(variable->value);
 	key_print(p, field->name);
 	g_string_append_c(p->out, ' ');
-	text_print(p->out, variable->value);
+	text_print(p->out, written);
 	g_string_append_c(p->out, '\n');
 	return TRUE;
 }

@@ -4,7 +4,30 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "lab/lab.h"
 #include "lab/walk.h"
+
+gboolean np_text_is_url(const char *text)
+{
+	const char *c = text;
+	while (g_ascii_isalnum(*c) || (c > text && strchr("+-.", *c) != NULL && *c != '\0'))
+		c++;
+	return g_ascii_isalpha(*text) && g_str_has_prefix(c, "://");
+}
+
+gboolean np_path_is_home(const char *path)
+{
+	return path[0] == '~' && (path[1] == '/' || path[1] == '\0');
+}
+
+gboolean np_path_is_other(const np_field *field, const char *text)
+{
+	static const char *const keys[] = {"ssh-", "ecdsa-", "sk-", NULL};
+	for (unsigned i = 0; (field->flags & NP_FIELD_KEY) != 0 && keys[i] != NULL; i++)
+		if (g_str_has_prefix(text, keys[i]) && strchr(text, ' ') != NULL)
+			return TRUE;
+	return (field->flags & NP_FIELD_URL) != 0 && np_text_is_url(text);
+}
 
 const char *np_scalar_words(np_field_type type)
 {
@@ -194,7 +217,7 @@ static gboolean string_store(const np_field *field, const char *text, char **ret
 static gboolean mode_store(const char *text, guint32 *ret, np_problem *problem)
 {
 	guint64 value;
-	if (strlen(text) < 3 || !g_ascii_string_to_unsigned(text, 8, 0, 07777, &value, NULL))
+	if (strlen(text) < 3 || strlen(text) > 4 || !g_ascii_string_to_unsigned(text, 8, 0, 07777, &value, NULL))
 		return fail(problem, NP_CODE_MODE, "it must be three or four octal digits such as \"0644\"");
 	*ret = (guint32)value;
 	return TRUE;

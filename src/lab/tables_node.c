@@ -41,8 +41,17 @@ static const np_field disk_fields[] = {
          .flags = NP_FIELD_COMPARED, .impact = NP_IMPACT_RESTART, .doc = "The site's caching of it."},
 };
 
-const np_kind np_disk_kind = {
-        .name = "disk", .doc = "A disk of a node.", NP_KIND_FIELDS(np_disk, disk_fields), .shorthand = "size"};
+static void disk_clear(gpointer object)
+{
+	np_disk *disk = object;
+	g_clear_pointer(&disk->source, g_free);
+}
+
+const np_kind np_disk_kind = {.name = "disk",
+                              .doc = "A disk of a node.",
+                              NP_KIND_FIELDS(np_disk, disk_fields),
+                              .shorthand = "size",
+                              .clear = disk_clear};
 
 static const np_field nic_fields[] = {
         {NP_FIELD(np_nic, network, "network", NP_FIELD_STRING), .flags = NP_FIELD_COMPARED, .impact = NP_IMPACT_RESTART,
@@ -61,8 +70,9 @@ const np_kind np_nic_kind = {
         .doc = "A network interface of a node; its name is also the interface's name inside.",
         NP_KIND_FIELDS(np_nic, nic_fields),
         .names_list = TRUE,
-        .key_pattern = "^[a-z][a-z0-9-]{0,14}$",
-        .key_help = "a NIC's name is up to 15 small letters, digits and dashes, and starts with a letter",
+        .key_pattern = "^(?!lo$)[a-z][a-z0-9-]{0,14}$",
+        .key_help = "a NIC's name is up to 15 small letters, digits and dashes, starts with a letter, and is not lo, which each "
+                    "guest has already",
 };
 
 #define PATTERN_OWNER "^[0-9]{1,10}:[0-9]{1,10}$"
@@ -92,7 +102,7 @@ static const np_field user_fields[] = {
                  "a user's name is up to 31 small letters, digits, '_' and '-', and does not start with a digit",
          .flags = NP_FIELD_REQUIRED, .doc = "Name of the user."},
         {NP_FIELD(np_user, sudo, "sudo", NP_FIELD_BOOL), .def = "false", .doc = "May become root without a password."},
-        {NP_FIELD(np_user, authorized_keys, "authorized_keys", NP_FIELD_STRINGS), .flags = NP_FIELD_PATH,
+        {NP_FIELD(np_user, authorized_keys, "authorized_keys", NP_FIELD_STRINGS), .flags = NP_FIELD_PATH | NP_FIELD_KEY,
          .doc = "Public SSH keys, or files of them, that may log in as this user."},
 };
 
@@ -140,15 +150,16 @@ const np_kind np_ready_kind = {
 #define PATTERN_UUID "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 static const np_field node_fields[] = {
-        {NP_FIELD(np_node, type, "type", NP_FIELD_STRING), .flags = NP_FIELD_OWN,
+        {NP_FIELD(np_node, type, "type", NP_FIELD_STRING), .flags = NP_FIELD_OWN | NP_FIELD_SHOWN,
          .doc = "The type whose keys it starts from."},
         {NP_FIELD(np_node, count, "count", NP_FIELD_UINT), .max = 100000, .flags = NP_FIELD_OWN,
          .doc = "Makes NAME-1, NAME-2, …; without it the name is used as it is."},
-        {NP_FIELD(np_node, uuid, "uuid", NP_FIELD_STRING), .flags = NP_FIELD_OWN, .pattern = PATTERN_UUID,
+        {NP_FIELD(np_node, uuid, "uuid", NP_FIELD_STRING), .flags = NP_FIELD_OWN | NP_FIELD_SHOWN, .pattern = PATTERN_UUID,
          .pattern_help = "it must be a UUID in small letters, such as 9f86d081-884c-4d65-9a2f-eaa0c55ad015",
          .doc = "UUID of the machine; without it one is derived from the names of lab and node. import --adopt writes "
                 "that of the machine it took over."},
-        {NP_FIELD(np_node, description, "description", NP_FIELD_STRING), .doc = "For people."},
+        {NP_FIELD(np_node, description, "description", NP_FIELD_STRING), .flags = NP_FIELD_COMPARED | NP_FIELD_VEILED, .impact = NP_IMPACT_LIVE,
+         .doc = "For people."},
         {NP_FIELD(np_node, image, "image", NP_FIELD_STRING), .flags = NP_FIELD_COMPARED, .impact = NP_IMPACT_RECREATE,
          .doc = "Image of the root disk, by its name in images; no-image where the root disk begins empty, or was taken "
                 "over by import --adopt."},

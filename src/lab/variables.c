@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lab/decode.h"
+#include "lab/secrets.h"
 
 static const np_pos nowhere;
 
@@ -24,15 +25,27 @@ static gboolean value_fits(const char *type, const char *text)
 	return TRUE;
 }
 
-/* A secret must not be shown in the message that says what is wrong with it. */
+static gboolean has_sensitive(const np_lab *lab)
+{
+	for (guint i = 0; i < lab->variables->len; i++)
+		if (((const np_variable *)lab->variables->pdata[i])->sensitive)
+			return TRUE;
+	return FALSE;
+}
+
+/* A secret must not be shown in the message that says what is wrong with it. Everything behind this relies on UTF-8. */
 static void value_set(np_variable *variable, const char *value, np_given given, np_pos at, np_diags *diags)
 {
+	if (!g_utf8_validate(value, -1, NULL))
+		np_diags_error(diags, NP_CODE_VARIABLE_SYNTAX, at, "convert it, as in iconv -f LATIN1 -t UTF-8",
+		               "the value of variable '%s' in %s is not UTF-8", variable->base.name,
+		               given == NP_GIVEN_ENVIRONMENT ? "the environment" : "--var");
 	g_free(variable->value);
-	variable->value = g_strdup(value);
+	variable->value = g_utf8_make_valid(value, -1);
 	variable->given = (int)given;
 	variable->given_at = at;
 	if (variable->sensitive)
-		np_diags_secret(diags, value);
+		np_diags_secret(diags, variable->value);
 }
 
 static void unknown_report(const np_lab *lab, const char *name, const char *by, np_pos pos, np_diags *diags)
@@ -50,9 +63,11 @@ static void unknown_report(const np_lab *lab, const char *name, const char *by, 
 static void assignment_apply(np_lab *lab, const char *assignment, np_diags *diags)
 {
 	const char *equals = strchr(assignment, '=');
-	if (equals == NULL) {
+	if (equals == NULL || equals == assignment) { /* the rest may be a secret */
+		gboolean secret = has_sensitive(lab);
 		np_diags_error(diags, NP_CODE_VARIABLE_SYNTAX, nowhere, "write --var NAME=VALUE",
-		               "the option --var %s has no '='", assignment);
+		               "%s --var%s%s has no %s", secret ? "an option" : "the option", secret ? "" : " ",
+		               secret ? "" : assignment, equals ? "name" : "'='");
 		return;
 	}
 	g_autofree char *name = g_strndup(assignment, (gsize)(equals - assignment));
@@ -103,11 +118,15 @@ static void entry_apply(np_lab *lab, const np_doc_node *key, const np_doc_node *
 	}
 }
 
+/* Which of its values is which can be unknown until the file is right, so that all of it is hidden. */
 static void var_file_apply(np_lab *lab, const np_var_file *file, np_diags *diags)
 {
 	g_autofree char *text = g_utf8_make_valid(file->text, (gssize)file->length);
 	guint16 source = np_diags_source(diags, file->file, text);
+	if (has_sensitive(lab) || diags->hidden->len > 0)
+		np_diags_hide(diags, (np_pos){.line = 1, .source = source}, G_MAXUINT32);
 	g_autoptr(np_doc) doc = np_doc_parse_source(file->text, file->length, source, diags);
+	np_secrets_blank(diags);
 	const np_doc_node *root = doc ? np_doc_root(doc) : NULL;
 	if (root != NULL && root->type != NP_DOC_MAP)
 		np_diags_error(diags, NP_CODE_VARIABLE_FILE, root->pos, "as in 'computes: 3'",
@@ -132,10 +151,22 @@ static void variable_finish(np_variable *variable, np_diags *diags)
 	               variable->base.name, type_words(variable->type));
 }
 
-void np_variables_resolve(np_lab *lab, const np_load_options *options, np_diags *diags)
+/* A flag that could not be read hides its variable as well. */
+static void meant_apply(np_lab *lab, const np_doc_node *section)
+{
+	for (guint i = 0; section != NULL && i < lab->variables->len; i++) {
+		np_variable *variable = lab->variables->pdata[i];
+		const np_doc_node *entry = np_doc_get(section, variable->base.name);
+		if (entry != NULL && np_secrets_meant(entry))
+			variable->sensitive = TRUE;
+	}
+}
+
+void np_variables_resolve(np_lab *lab, const np_doc_node *section, const np_load_options *options, np_diags *diags)
 {
 	static const np_load_options none;
 	const np_load_options *o = options ? options : &none;
+	meant_apply(lab, section);
 	for (const char *const *a = o->environment; a != NULL && *a != NULL; a++)
 		environment_apply(lab, *a, diags);
 	for (gsize i = 0; i < o->n_var_files; i++)

@@ -88,6 +88,13 @@ static np_pos event_pos(const reader *r, const yaml_event_t *event)
 	return mark_pos(r, event->start_mark, event->end_mark);
 }
 
+/* The mark behind a block stands at the start of the next line. */
+static guint16 lines_more(const yaml_event_t *event)
+{
+	size_t more = event->end_mark.line - event->start_mark.line;
+	return (guint16)MIN(more - (more > 0 && event->end_mark.column == 0), G_MAXUINT16);
+}
+
 /* libyaml's messages are for those who know its grammar; add what usually is the matter. */
 static void parser_error(reader *r)
 {
@@ -180,6 +187,7 @@ static const np_doc_node *scalar_read(reader *r, const yaml_event_t *event)
 		length = strlen(value);
 	}
 	node->text = text_keep(r, value, length);
+	node->more = lines_more(event);
 	switch (event->data.scalar.style) {
 	case YAML_PLAIN_SCALAR_STYLE: node->style = NP_DOC_PLAIN; break;
 	case YAML_LITERAL_SCALAR_STYLE:

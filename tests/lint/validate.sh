@@ -51,6 +51,7 @@ says '2 nodes on' env NESTPLAN_VAR_n=4 "$nestplan" validate "$lab" --var n=2 --v
 says 'env ${var.key}' env NESTPLAN_VAR_my_word=env "$nestplan" validate "$lab" --print
 says_never hunter2 "$nestplan" validate "$lab" --print
 says 'LEVEL' "$nestplan" validate "$lab" --resources
+says '1 MiB of ?' "$nestplan" validate "$lab" --resources
 says '[NP0101]' "$nestplan" validate "$folder/wrong.yaml"
 says '"code":"NP0101"' "$nestplan" validate --json "$folder/wrong.yaml"
 "$nestplan" validate --json "$lab" | jq -e '.valid and .errors == 0 and .lab == "demo"' >/dev/null || complain 'validate --json is not JSON'

@@ -118,6 +118,37 @@ printf '%snodes: {a: {inject: {files: [{path: /x, source: link}]}}}\n' "$head" >
 ln -s /etc/hostname "$folder/link"
 printf 'disk' >"$folder/t"
 check links 'is a link that leaves the folder'
+printf '%saccess: {authorized_keys: [link]}\n' "$head" >"$folder/key-links"
+check key-links 'is a link that leaves the folder'
+(printf '%snetworks: {m: {cidr: 10.20.0.0/16}}\nnodes:\n  a:\n    nope: 1\n    nics: [m]\n    networks:\n' "$head"
+    awk 'BEGIN {for (i = 0; i < 20000; i++) printf "      p%d: {mode: bridge, nic: m, cidr: 10.20.%s}\n", i, i % 2 ? "0.0/16" : i / 2 % 256 ".0/24"}') >"$folder/bridges"
+check bridges 'unknown key'
+(printf '%snetworks:\n' "$head"; awk 'BEGIN {for (i = 0; i < 5000; i++) printf "  n%d: {cidr: 10.%d.%d.0/24}\n", i, i / 250, i % 250}'
+    printf 'nodes: {a: {count: 60000, nics: [nope]}}\n') >"$folder/near-networks"
+check near-networks 'is on network'
+(printf '%simages:\n' "${head/images: \{t: \{source: t\}\}$'\n'/}"; awk 'BEGIN {for (i = 0; i < 5000; i++) printf "  i%d: {source: t}\n", i}'
+    printf 'nodes: {a: {count: 20000, image: nope}}\n') >"$folder/near-images"
+check near-images 'there is no image'
+(printf '%svariables:\n' "$head"; awk 'BEGIN {for (i = 0; i < 5000; i++) printf "  v%d: {default: x}\n", i}'
+    printf 'nodes: {a: {count: 60000, description: "${var.v4999}", inject: {run: ["${var.nope}"]}}}\n') >"$folder/near-variables"
+check near-variables 'no variable'
+(printf '%snetworks: {m: {cidr: 10.0.0.0/8}}\nnodes:\n  a:\n    nope: 1\n    nics:\n' "$head"
+    awk 'BEGIN {for (i = 0; i < 10000; i++) printf "      m%d: {network: m}\n", i
+        print "    networks:"; for (i = 0; i < 10000; i++) printf "      p%d: {mode: bridge, nic: m%d}\n", i, i}') >"$folder/nics"
+check nics 'unknown key'
+(repeat 50000 '${node.name} ${lab.name} '; echo '${node.nics.m.address}') >"$folder/template"
+printf '%snodes: {a: {count: 20000, inject: {files: [{path: /a, source: template, template: true}]}}}\n' "$head" >"$folder/templates"
+check templates 'does not expand'
+truncate -s 17M "$folder/template"
+check templates 'larger than 16 MiB'
 out=$("$nestplan" plan "$folder/links" --connect test:///default 2>&1) && complain 'plan takes a link that leaves the folder'
 [[ $out == *'is a link that leaves the folder'* ]] || complain "plan of a link says: $out"
+
+# Writing a large lab takes as long as it is large: a saved plan has its sum.
+(printf '%snodes:\n' "$head"; printf '  a: {count: 50000}\n') >"$folder/print"
+code=0
+/usr/bin/time -f '%U %S' -o "$folder/used" timeout 60 "$nestplan" validate --print "$folder/print" >"$folder/printed" 2>&1 || code=$?
+((code == 0)) || complain "validate --print of 50,000 nodes exits with $code: $(tail -n 3 "$folder/printed")"
+[[ -n ${NESTPLAN_SANITIZE-} ]] || awk -v s="$seconds" '{exit !($1 + $2 <= s)}' "$folder/used" ||
+    complain "validate --print of 50,000 nodes takes $(cat "$folder/used") (user s, system s)"
 finish
