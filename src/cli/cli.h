@@ -107,7 +107,8 @@ unsigned np_render_flags(FILE *stream, const np_options *options);
 
 /* ── progress of a run ── */
 typedef struct np_progress np_progress;
-np_progress *np_progress_new(const np_options *options, unsigned steps);
+/* secrets: hides the values of sensitive variables in what steps say; borrowed; NULL: there are none. */
+np_progress *np_progress_new(const np_options *options, unsigned steps, const np_diags *secrets);
 void np_progress_event(const np_event *event, gpointer progress);
 /* Ends the display and prints what failed. NULL-tolerant. */
 void np_progress_free(np_progress *progress);

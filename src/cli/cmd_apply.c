@@ -30,18 +30,40 @@ typedef struct {
 	np_context *context;
 	const np_options *options;
 	const np_saved *saved; /* NULL: the plan is made now */
+	char **replace;        /* what --replace named and is not done yet; NULL: nothing */
 	unsigned totals[3];
 } apply;
+
+static np_plan *make_plan(apply *a)
+{
+	np_plan_options how = np_options_plan(a->options);
+	how.replace = (const char *const *)a->replace;
+	np_plan *plan = np_plan_make(a->context->lab, a->context->world, &how);
+	char **later = np_plan_replace_later(plan, how.replace);
+	g_strfreev(a->replace);
+	a->replace = later;
+	return plan;
+}
+
+/* Who saved a plan has agreed to it, and to nothing that comes to light when a hypervisor of it is up. */
+static bool agree(const apply *a, const np_plan *plan, unsigned round, GError **error)
+{
+	if (round == 0 ? a->saved != NULL : is_harmless(plan))
+		return true;
+	if (np_confirm(a->options, "Do you want to make these changes?", error))
+		return true;
+	if (round > 0)
+		g_prefix_error(error, "What is inside a hypervisor was known only once it was up, and these changes there were not agreed to; none "
+		                      "of them was made. ");
+	return false;
+}
 
 /* One plan, agreed to and done. Sets *again when something could only be seen once a hypervisor is up. */
 static int apply_round(apply *a, unsigned round, bool *again, GError **error)
 {
 	if (!np_context_observe(a->context, error))
 		return NP_EXIT_FAILED;
-	np_plan_options how = np_options_plan(a->options);
-	if (round > 0)
-		how.replace = NULL; /* it was done */
-	g_autoptr(np_plan) plan = np_plan_make(a->context->lab, a->context->world, &how);
+	g_autoptr(np_plan) plan = make_plan(a);
 	if (round == 0 && a->saved && !np_saved_check(a->saved, a->context, plan, error))
 		return NP_EXIT_FAILED;
 	bool empty = np_plan_is_empty(plan);
@@ -51,7 +73,7 @@ static int apply_round(apply *a, unsigned round, bool *again, GError **error)
 		return NP_EXIT_FAILED;
 	if (empty)
 		return NP_EXIT_OK;
-	if ((round == 0 || !is_harmless(plan)) && !np_confirm(a->options, "Do you want to make these changes?", error))
+	if (!agree(a, plan, round, error))
 		return NP_EXIT_FAILED;
 	if (!np_session_open_guests(a->context->session, true, error))
 		return NP_EXIT_FAILED;
@@ -85,8 +107,10 @@ static int apply_locked(np_context *context, const np_options *options, const np
 		return NP_EXIT_FAILED;
 	if (options->destroy)
 		return np_destroy_lab(context, options, saved, error);
-	apply a = {.context = context, .options = options, .saved = saved};
-	return apply_all(&a, error);
+	apply a = {.context = context, .options = options, .saved = saved, .replace = g_strdupv(options->replace)};
+	int code = apply_all(&a, error);
+	g_strfreev(a.replace);
+	return code;
 }
 
 static int apply_lab(np_options *options, const np_saved *saved, GError **error)
@@ -96,6 +120,8 @@ static int apply_lab(np_options *options, const np_saved *saved, GError **error)
 	if (code != NP_EXIT_OK)
 		return code;
 	if (!np_context_resolve(&context, options, np_interrupt_cancellable(), error) || !np_context_connect(&context, options, error))
+		return NP_EXIT_FAILED;
+	if (saved && !np_saved_check_host(saved, &context, error)) /* before there is a lock at another hypervisor */
 		return NP_EXIT_FAILED;
 	return apply_locked(&context, options, saved, error);
 }

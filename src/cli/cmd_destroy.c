@@ -75,7 +75,7 @@ int np_destroy_lab(np_context *context, const np_options *options, const np_save
 	if (plan->problems->len)
 		return NP_EXIT_FAILED;
 	const char *question = plan->scope ? "Do you really want to destroy these?" : "Do you really want to destroy all of this?";
-	if (!np_confirm(options, question, error))
+	if (!saved && !np_confirm(options, question, error))
 		return NP_EXIT_FAILED;
 	int code = np_execute(context, options, plan);
 	if (code == NP_EXIT_OK)

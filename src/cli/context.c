@@ -173,7 +173,7 @@ static bool resolve_site(np_lab *lab, np_site *site, GError **error)
 	return true;
 }
 
-bool np_context_resolve(np_context *context, const np_options *options, GCancellable *cancel, GError **error)
+static bool resolve(np_context *context, const np_options *options, GCancellable *cancel, GError **error)
 {
 	np_lab *lab = context->lab;
 	if (!np_images_resolve(lab, options, cancel, error))
@@ -184,6 +184,20 @@ bool np_context_resolve(np_context *context, const np_options *options, GCancell
 			return false;
 	g_ptr_array_add(context->keys, NULL);
 	return resolve_site(lab, &lab->site, error);
+}
+
+/* The names of files may have sensitive variables in them. */
+bool np_context_resolve(np_context *context, const np_options *options, GCancellable *cancel, GError **error)
+{
+	GError *local = NULL;
+	if (resolve(context, options, cancel, &local))
+		return true;
+	g_autoptr(np_diags) secrets = np_lab_secrets(context->lab);
+	char *clean = np_diags_clean(secrets, local->message);
+	g_free(local->message);
+	local->message = clean;
+	g_propagate_error(error, local);
+	return false;
 }
 
 bool np_context_connect(np_context *context, const np_options *options, GError **error)

@@ -7,7 +7,7 @@
 int np_execute(np_context *context, const np_options *options, const np_plan *plan)
 {
 	g_autoptr(GPtrArray) steps = np_order_make(context->lab, context->world, plan);
-	g_autoptr(np_progress) progress = np_progress_new(options, steps->len);
+	g_autoptr(np_progress) progress = np_progress_new(options, steps->len, plan->secrets);
 	np_run_options how = {
 		.parallelism = options->jobs,
 		.event = np_progress_event,

@@ -54,13 +54,6 @@ static void show_end(display *d, bool good)
 	g_clear_pointer(&d->url, g_free);
 }
 
-static void conceal(const np_diags *secrets, GError *error)
-{
-	char *clean = np_diags_clean(secrets, error->message);
-	g_free(error->message);
-	error->message = clean;
-}
-
 bool np_images_resolve(np_lab *lab, const np_options *options, GCancellable *cancel, GError **error)
 {
 	g_autoptr(np_diags) secrets = np_lab_secrets(lab);
@@ -68,15 +61,11 @@ bool np_images_resolve(np_lab *lab, const np_options *options, GCancellable *can
 	np_fetch_how how = {show, &d, cancel};
 	for (guint i = 0; i < lab->images->len; i++) {
 		np_image *image = g_ptr_array_index(lab->images, i);
-		GError *local = NULL;
 		d.image = image;
-		bool good = np_image_resolve(lab, image, &how, &local);
+		bool good = np_image_resolve(lab, image, &how, error);
 		show_end(&d, good);
-		if (good)
-			continue;
-		conceal(secrets, local);
-		g_propagate_error(error, local);
-		return false;
+		if (!good)
+			return false;
 	}
 	return true;
 }

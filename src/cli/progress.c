@@ -30,6 +30,7 @@ struct np_progress {
 	GPtrArray *active;  /* of running* */
 	GString *failures;
 	unsigned failed, skipped;
+	const np_diags *secrets; /* or NULL */
 };
 
 static void running_free(gpointer data)
@@ -139,7 +140,7 @@ static gpointer tick(gpointer data)
 	return NULL;
 }
 
-np_progress *np_progress_new(const np_options *options, unsigned steps)
+np_progress *np_progress_new(const np_options *options, unsigned steps, const np_diags *secrets)
 {
 	np_progress *p = g_new0(np_progress, 1);
 	g_mutex_init(&p->lock);
@@ -148,6 +149,7 @@ np_progress *np_progress_new(const np_options *options, unsigned steps)
 	p->json = options->json;
 	p->quiet = options->quiet || options->json;
 	p->verbose = options->verbose;
+	p->secrets = secrets;
 	p->live = !p->quiet && np_live(options);
 	p->colour = np_colour(stderr, options);
 	p->begun = p->last_line = g_get_monotonic_time();
@@ -236,9 +238,8 @@ static void on_end(np_progress *p, const np_event *event)
 	}
 }
 
-void np_progress_event(const np_event *event, gpointer progress)
+static void on_event(np_progress *p, const np_event *event)
 {
-	np_progress *p = progress;
 	guint index;
 	g_mutex_lock(&p->lock);
 	if (p->json)
@@ -270,6 +271,17 @@ void np_progress_event(const np_event *event, gpointer progress)
 		break;
 	}
 	g_mutex_unlock(&p->lock);
+}
+
+/* What a guest says may have what it was told in it. */
+void np_progress_event(const np_event *event, gpointer progress)
+{
+	np_progress *p = progress;
+	g_autofree char *text = p->secrets && event->text ? np_diags_redact(p->secrets, event->text) : NULL;
+	np_event shown = *event;
+	if (text)
+		shown.text = text;
+	on_event(p, &shown);
 }
 
 void np_progress_free(np_progress *p)

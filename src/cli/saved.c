@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "cli/fingerprint.h"
 
 #define VERSION_KEY "nestplan_plan"
-#define VERSION     1
+#define VERSION     2
 
 void np_saved_free(np_saved *saved)
 {
@@ -15,7 +16,11 @@ void np_saved_free(np_saved *saved)
 		return;
 	g_free(saved->lab_file);
 	g_free(saved->connect);
+	g_free(saved->uri);
+	g_free(saved->uuid);
+	g_free(saved->salt);
 	g_free(saved->fingerprint);
+	g_free(saved->found);
 	g_free(saved->plan);
 	g_strfreev(saved->vars);
 	g_strfreev(saved->targets);
@@ -23,30 +28,9 @@ void np_saved_free(np_saved *saved)
 	g_free(saved);
 }
 
-/* ── what the plan was made from ── */
-
-static void add_node(np_node *node, gpointer data)
+static char *uri_of(const np_context *context)
 {
-	g_checksum_update(data, (const guchar *)(node->inject_id ? node->inject_id : ""), -1);
-	g_checksum_update(data, (const guchar *)(node->site.share ? node->site.share : ""), -1);
-}
-
-/* The completed lab, the content of its images and of the files that it writes. Values of sensitive variables count by way of the
- * latter only, as in the marks of the nodes. */
-static char *fingerprint(const np_context *context)
-{
-	const np_lab *lab = context->lab;
-	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-	g_autofree char *text = np_lab_print(lab);
-	g_checksum_update(sum, (const guchar *)text, -1);
-	for (guint i = 0; i < lab->images->len; i++) {
-		const np_image *image = g_ptr_array_index(lab->images, i);
-		g_checksum_update(sum, (const guchar *)(image->id ? image->id : ""), -1);
-	}
-	for (guint i = 0; context->keys && i + 1 < context->keys->len; i++)
-		g_checksum_update(sum, g_ptr_array_index(context->keys, i), -1);
-	np_lab_foreach_node(&lab->site, add_node, sum);
-	return g_strdup(g_checksum_get_string(sum));
+	return np_session_drivers(context->session)->hypervisor->uri(np_session_root(context->session));
 }
 
 /* ── writing ── */
@@ -94,7 +78,9 @@ static char *saved_text(const np_context *context, const np_options *options, co
 {
 	g_autoptr(JsonBuilder) json = json_builder_new();
 	g_autofree char *file = g_canonicalize_filename(context->lab->file, NULL);
-	g_autofree char *sum = fingerprint(context);
+	g_autofree char *uri = uri_of(context);
+	g_autofree char *salt = g_uuid_string_random();
+	g_auto(np_fingerprint) sums = np_fingerprint_take(context, plan, salt);
 	g_autofree char *plan_json = np_plan_json(plan, false);
 	json_builder_begin_object(json);
 	json_builder_set_member_name(json, VERSION_KEY);
@@ -102,12 +88,16 @@ static char *saved_text(const np_context *context, const np_options *options, co
 	add_text(json, "lab", plan->lab);
 	add_text(json, "lab_file", file);
 	add_text(json, "connect", options->connect);
+	add_text(json, "uri", uri);
+	add_text(json, "uuid", context->world->root->facts.uuid);
 	add_flag(json, "destroy", options->destroy);
 	add_flag(json, "refresh_only", options->refresh_only);
 	add_list(json, "targets", options->targets);
 	add_list(json, "replace", options->replace);
 	add_variables(json, context->lab);
-	add_text(json, "fingerprint", sum);
+	add_text(json, "salt", salt);
+	add_text(json, "fingerprint", sums.lab);
+	add_text(json, "found", sums.world);
 	add_text(json, "plan", plan_json);
 	json_builder_end_object(json);
 	g_autoptr(JsonNode) root = json_builder_get_root(json);
@@ -176,14 +166,18 @@ static np_saved *from_json(JsonObject *object, const char *file, GError **error)
 	g_autoptr(np_saved) saved = g_new0(np_saved, 1);
 	saved->lab_file = text_of(object, "lab_file");
 	saved->connect = text_of(object, "connect");
+	saved->uri = text_of(object, "uri");
+	saved->uuid = text_of(object, "uuid");
+	saved->salt = text_of(object, "salt");
 	saved->fingerprint = text_of(object, "fingerprint");
+	saved->found = text_of(object, "found");
 	saved->plan = text_of(object, "plan");
 	saved->destroy = flag_of(object, "destroy");
 	saved->refresh_only = flag_of(object, "refresh_only");
 	saved->targets = strings_of(object, "targets");
 	saved->replace = strings_of(object, "replace");
 	saved->vars = strings_of(object, "vars");
-	if (saved->lab_file && saved->fingerprint && saved->plan)
+	if (saved->lab_file && saved->uri && saved->salt && saved->fingerprint && saved->found && saved->plan)
 		return g_steal_pointer(&saved);
 	g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "The saved plan '%s' is damaged. Make a new one with `nestplan plan --out`.", file);
 	return NULL;
@@ -238,16 +232,35 @@ bool np_saved_apply_options(const np_saved *saved, np_options *options, GError *
 		g_strv_builder_add(vars, *var);
 	g_strfreev(options->vars);
 	options->vars = g_strv_builder_end(vars);
-	options->yes = TRUE; /* it was looked at when it was saved */
 	return true;
+}
+
+bool np_saved_check_host(const np_saved *saved, const np_context *context, GError **error)
+{
+	g_autofree char *uri = uri_of(context);
+	if (g_strcmp0(uri, saved->uri) != 0) {
+		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "The saved plan is stale: it was made for the hypervisor at %s, and this is the one at "
+		            "%s. Nothing was changed. Connect to the former (LIBVIRT_DEFAULT_URI), or make a new plan with `nestplan plan --out`.",
+		            saved->uri, uri);
+		return false;
+	}
+	g_auto(np_host_facts) facts = {0};
+	if (!np_session_drivers(context->session)->hypervisor->facts(np_session_root(context->session), &facts, error))
+		return false;
+	if (g_strcmp0(facts.uuid, saved->uuid) == 0)
+		return true;
+	g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "The saved plan is stale: the hypervisor at %s is another machine (UUID %s) than the one that "
+	            "it was made for (UUID %s). Nothing was changed. Make a new one with `nestplan plan --out`.", uri,
+	            facts.uuid ? facts.uuid : "unknown", saved->uuid ? saved->uuid : "unknown");
+	return false;
 }
 
 bool np_saved_check(const np_saved *saved, const np_context *context, const np_plan *plan, GError **error)
 {
-	g_autofree char *sum = fingerprint(context);
+	g_auto(np_fingerprint) sums = np_fingerprint_take(context, plan, saved->salt);
 	g_autofree char *now = np_plan_json(plan, false);
-	bool lab = strcmp(sum, saved->fingerprint) != 0;
-	if (!lab && strcmp(now, saved->plan) == 0)
+	bool lab = strcmp(sums.lab, saved->fingerprint) != 0;
+	if (!lab && strcmp(sums.world, saved->found) == 0 && strcmp(now, saved->plan) == 0)
 		return true;
 	g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "The saved plan is stale: %s since it was made. Nothing was changed. Make a new one with "
 	            "`nestplan plan --out`.", lab ? "the lab file, or a file or variable of it, has changed" : "what exists has changed");

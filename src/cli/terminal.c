@@ -61,7 +61,7 @@ bool np_confirm(const np_options *options, const char *question, GError **error)
 	bool yes = fgets(answer, sizeof(answer), stdin) && g_str_equal(g_strstrip(answer), "yes");
 	if (!yes)
 		g_set_error(error, NP_ERROR, g_cancellable_is_cancelled(np_interrupt_cancellable()) ? NP_ERROR_CANCELLED : NP_ERROR_FAILED,
-		            "Not approved; nothing was changed.");
+		            "Not approved; none of it was done.");
 	return yes;
 }
 

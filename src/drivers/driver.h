@@ -248,6 +248,8 @@ typedef struct {
 	/* Looks at a storage folder as QEMU's user (uid, gid; -1: do not look) would, and for the programs that nestplan runs.
 	 * Fills all but the version of libguestfs. */
 	void (*local)(const char *storage, int uid, int gid, np_local_facts *ret);
+	/* Bytes that are free, for others than root, where a storage folder is or would be made; 0: unknown. */
+	guint64 (*room)(const char *storage);
 } np_image_ops;
 extern const np_image_ops np_image_files;
 

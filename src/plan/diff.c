@@ -188,7 +188,7 @@ static void check_disks(diff *d, const np_change *change)
 			np_plan_problem(d->plan, "node '%s': disk '%s' cannot go from %s to %s: a disk never shrinks. Write %s in the lab "
 			                "file, or recreate the node, which loses its disks: `--replace %s`.", node->address,
 			                disk->base.name, from, to, from, node->address);
-		} else if (!disk && node->protect) {
+		} else if (!disk && !had->source && node->protect) {
 			np_plan_problem(d->plan, "node '%s' is protected (protect: true) and would lose its disk '%s'.", node->address,
 			                had->base.name);
 		}
@@ -202,7 +202,7 @@ static void check_existing(diff *d, np_change *change)
 		np_plan_problem(d->plan, "node '%s' is protected (protect: true) and would have to be recreated, which loses its disks.",
 		                node->address);
 	if (change->action == NP_ACTION_REPLACE && !(change->seen->inside && change->seen->inside->reachable))
-		np_check_unknown(d->plan, node);
+		np_check_unknown(d->plan, node, change->seen);
 	check_disks(d, change);
 }
 
@@ -221,6 +221,17 @@ static char *reason_to_change(const np_change *change, const np_seen_node *have,
 	return change->action == NP_ACTION_REPLACE ? g_strdup_printf("%s; what differs is in its disks", why) : g_steal_pointer(&why);
 }
 
+/* What is to be done with the node is known when its hypervisor is up; that it is to be recreated is known now. */
+static void defer_node(diff *d, np_change *change, bool asked)
+{
+	const np_node *node = change->node;
+	change->reason = g_strdup(asked ? "recreated when its hypervisor is up (--replace)" : "known when its hypervisor is up");
+	if (asked && node->protect)
+		np_plan_problem(d->plan, "--replace %s: it is protected (protect: true), and would lose its disks.", node->address);
+	if (asked)
+		np_check_unknown(d->plan, node, NULL);
+}
+
 /* Returns how the inside of the node stands after the plan. */
 static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *have, site_state state, const np_seen_site *seen)
 {
@@ -235,8 +246,12 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 	change->seen = have;
 	change->kvm = kvm;
 	change->deferred = state == SITE_UNKNOWN;
+	bool asked = is_named(d->options->replace, node->address);
 	if (!have) {
-		change->reason = g_strdup(change->deferred ? "known when its hypervisor is up" : "it does not exist");
+		if (change->deferred)
+			defer_node(d, change, asked);
+		else
+			change->reason = g_strdup("it does not exist");
 		np_plan_take(d->plan, g_steal_pointer(&change));
 		return state == SITE_UNKNOWN ? SITE_UNKNOWN : SITE_NEW;
 	}
@@ -247,7 +262,6 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 		return SITE_REBUILT;
 	}
 	np_diff_node_fields(change, node, have, kvm, wanted_image_id(d->lab, node));
-	bool asked = is_named(d->options->replace, node->address);
 	if (asked) {
 		change->action = NP_ACTION_REPLACE;
 		change->impact = NP_IMPACT_RECREATE;
@@ -265,7 +279,7 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 	return inside;
 }
 
-static void warn_of_unknown(np_plan *plan, const np_seen_node *seen)
+void np_warn_unknown(np_plan *plan, const np_seen_node *seen)
 {
 	if (seen->power == NP_POWER_RUNNING && seen->inside && !seen->inside->reachable)
 		np_plan_warning(plan, "node '%s' is running, and what is inside is not known: %s", seen->node->address, seen->inside->why);
@@ -283,8 +297,8 @@ static void diff_node(diff *d, const np_node *node, np_seen_node *have, const np
 	if (!np_node_is_site(node) && (!was_site || inside == SITE_UNKNOWN))
 		return;
 	const np_change *change = np_plan_find(d->plan, node->address);
-	if (have && (!change || np_change_is_down(change)))
-		warn_of_unknown(d->plan, have);
+	if (have && (!change || (np_change_is_down(change) && change->action != NP_ACTION_REPLACE)))
+		np_warn_unknown(d->plan, have);
 	diff_site(d, &node->site, have ? have->inside : NULL, inside);
 }
 
@@ -294,7 +308,6 @@ static void delete_node(np_plan *plan, const char *site, const np_seen_node *see
 		np_diff_delete_site(plan, seen->inside, reason);
 	if (!np_plan_has_in_scope(plan, seen->node->address))
 		return;
-	warn_of_unknown(plan, seen);
 	np_change *change = np_change_add(plan, NP_CHANGE_NODE, site, seen->node->address, NP_ACTION_DELETE);
 	change->seen = seen;
 	change->reason = g_strdup(reason);

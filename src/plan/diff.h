@@ -14,8 +14,13 @@ np_change *np_change_add(np_plan *plan, np_change_kind kind, const char *site, c
 np_field_change *np_change_field(np_change *change, const char *name, const char *before, const char *after);
 /* Whether the change stops its node, if that runs. change may be NULL. */
 bool np_change_is_down(const np_change *change);
-/* Of a node whose disks would go and that cannot be looked into: a problem for each protected node that the lab has inside. */
-void np_check_unknown(np_plan *plan, const np_node *node);
+/* Of a node whose disks would go and that cannot be looked into: a problem for each protected node that the lab has inside, and for
+ * those of its record that the lab has nowhere. node: wanted; NULL: not any more. have: NULL: it cannot be seen either. */
+void np_check_unknown(np_plan *plan, const np_node *node, const np_seen_node *have);
+/* A problem for each protected node that would be deleted. */
+void np_check_protected(np_plan *plan, const np_lab *lab);
+/* A warning where a hypervisor runs and cannot be looked into. */
+void np_warn_unknown(np_plan *plan, const np_seen_node *seen);
 void np_plan_problem(np_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void np_plan_warning(np_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -31,6 +36,8 @@ void np_diff_host(np_plan *plan, const np_lab *lab, const np_world *world);
 
 /* Sets plan->scope to what the targets name; problems where an option names nothing. */
 void np_scope_make(np_plan *plan, const np_lab *lab, const np_world *world, const np_plan_options *options);
+/* Problems where what the targets leave out stands in the way of the changes. */
+void np_scope_check(np_plan *plan, const np_world *world);
 bool np_plan_has_in_scope(const np_plan *plan, const char *address);
 
 void np_diff_lab(np_plan *plan, const np_lab *lab, const np_world *world, const np_plan_options *options);

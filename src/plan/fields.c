@@ -72,7 +72,15 @@ struct compared {
 static bool same(const char *want, const char *have)
 {
 	/* Most values are names that last, the same ones on both sides. */
-	return want == have || g_strcmp0(want, have) == 0 || g_strcmp0(want, NP_ROW_ANY) == 0;
+	return want == have || g_strcmp0(want, have) == 0 ||
+	       (g_strcmp0(want, NP_ROW_ANY) == 0 && g_strcmp0(have, NP_ROW_LOST) != 0);
+}
+
+/* Older marks lack it, and so do those of a lab that did not give it. */
+static bool is_recorded_lately(const char *name)
+{
+	static const char *const names[] = {"description", "bridges", "nic", NULL};
+	return g_strv_contains(names, name);
 }
 
 /* What moved since the last apply: the lab file, the world, or both. */
@@ -81,8 +89,12 @@ static np_moved moved(const compared *c, const char *name, const char *want, con
 	if (!c->applied || g_str_has_prefix(name, "hosts."))
 		return NP_MOVED_UNKNOWN;
 	const char *applied = g_hash_table_lookup(c->applied, name);
-	if (!applied && np_row_is_limit(name)) /* the lab file did not give one */
+	if (!applied && np_row_is_optional(name)) /* the lab file did not ask for it */
 		return NP_MOVED_LAB;
+	if (!applied && strcmp(name, "image") == 0) /* as it was recorded that there is none */
+		applied = NP_IMAGE_NONE;
+	if (!applied && is_recorded_lately(name) && !g_hash_table_contains(c->applied, name))
+		return have ? NP_MOVED_UNKNOWN : NP_MOVED_LAB;
 	unsigned lab = !same(want, applied) && !same(applied, want) ? NP_MOVED_LAB : 0;
 	unsigned world = !same(applied, have) ? NP_MOVED_WORLD : 0;
 	return (np_moved)(lab | world);
@@ -111,10 +123,12 @@ static void compare_wanted(compared *c, const np_row *row)
 	const char *is_live = table_follow(&c->live, row->name, &live);
 	bool off = stored ? !same(row->value, is_stored) : is_whole(row->name);
 	bool off_live = live ? !same(row->value, is_live) : c->live.rows && is_whole(row->name);
-	if (!off && !off_live)
-		return;
-	const char *where = !off ? "live" : !off_live && c->live.rows && live ? "stored" : NULL;
-	differ(c, row->name, row->value, off_live ? is_live : is_stored, where);
+	bool apart = off && off_live && g_strcmp0(is_stored, is_live) != 0;
+	bool both = !off_live && c->live.rows && live; /* are known */
+	if (off_live)
+		differ(c, row->name, row->value, is_live, !off || apart ? "live" : NULL);
+	if (off && (!off_live || apart))
+		differ(c, row->name, row->value, is_stored, apart || both ? "stored" : NULL);
 }
 
 /* Things that are there and should not be. */
@@ -174,9 +188,12 @@ static np_impact disk_impact(const compared *c, const char *name, const char *wa
 	if (g_strcmp0(c->seen->damaged, disk) == 0)
 		return NP_IMPACT_RECREATE;
 	bool found;
-	(void)table_get(&c->stored, name, &found);
+	const char *is = table_get(&c->stored, name, &found);
+	if (want && g_strcmp0(is, NP_ROW_LOST) == 0) /* a data disk begins anew, and what runs has the old one open */
+		return strcmp(disk, "root") == 0 ? NP_IMPACT_RECREATE : NP_IMPACT_RESTART;
 	const np_node *from = want ? c->node : c->seen->node;
 	const np_disk *one = np_map_find(from->disks, disk);
+	one = !one && !want && c->seen->live ? np_map_find(c->seen->live->disks, disk) : one;
 	bool pluggable = !one || one->bus != NP_BUS_SATA;
 	if (found && want) /* another size */
 		return NP_IMPACT_LIVE;
@@ -195,6 +212,26 @@ static np_impact nic_impact(const compared *c, const char *name, const char *wan
 	return access ? NP_IMPACT_RECREATE : NP_IMPACT_LIVE;
 }
 
+/* Whether one of "prov=data ext=eth2" is over the NIC. */
+static bool has_bridge_over(const char *bridges, const np_nic *nic)
+{
+	g_auto(GStrv) words = g_strsplit(bridges ? bridges : "", " ", -1);
+	g_autofree char *end = g_strconcat("=", nic->base.name, NULL);
+	for (char **word = words; *word; word++)
+		if (g_str_has_suffix(*word, end))
+			return true;
+	return false;
+}
+
+/* Bridges are made and unmade inside while it runs, but not under the address by which that is done. */
+static np_impact bridges_impact(const compared *c, const char *want)
+{
+	const np_nic *access = np_node_access_nic(c->node);
+	bool found;
+	const char *had = table_get(&c->stored, "bridges", &found);
+	return access && has_bridge_over(want, access) != has_bridge_over(had, access) ? NP_IMPACT_RECREATE : NP_IMPACT_LIVE;
+}
+
 static np_impact node_impact(const compared *c, const char *name, const char *want)
 {
 	static const char *const fixed[] = {"image", "inject", NULL};
@@ -207,6 +244,10 @@ static np_impact node_impact(const compared *c, const char *name, const char *wa
 		impact = disk_impact(c, name, want);
 	else if (g_str_has_prefix(name, "nics."))
 		impact = nic_impact(c, name, want);
+	else if (strcmp(name, "protects") == 0)
+		impact = NP_IMPACT_LIVE;
+	else if (strcmp(name, "bridges") == 0)
+		impact = bridges_impact(c, want);
 	else if (strcmp(name, "memory") == 0)
 		impact = memory_impact(c);
 	else if (strcmp(name, "vcpus") == 0)
@@ -246,15 +287,37 @@ static void note_damage(compared *c)
 		differ(c, name, want, "damaged: no qcow2 image", NULL);
 }
 
+/* Both NICs are configured inside, so it can be reached by the other one at once; only the mark says which it is. */
+static void note_access(compared *c)
+{
+	const np_nic *had = np_node_access_moved(c->node, c->seen);
+	if (!had)
+		return;
+	np_field_change *field = np_change_field(c->change, "access", had->base.name, np_node_access_nic(c->node)->base.name);
+	field->moved = NP_MOVED_LAB;
+}
+
+/* libvirt gives no machine another one. One that the lab file does not name may be any. */
+static void note_uuid(compared *c)
+{
+	const char *had = c->seen->node->uuid, *want = c->node->uuid;
+	if (!had || !np_object_has(&np_node_kind, &c->node->base, "uuid") || g_ascii_strcasecmp(had, want) == 0)
+		return;
+	np_field_change *field = np_change_field(c->change, "uuid", had, want);
+	field->impact = c->change->impact = NP_IMPACT_RECREATE;
+}
+
 void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_node *have, bool kvm, const char *image_id)
 {
-	g_autoptr(np_record) wanted = np_rows_wanted_node(want, have->applied, kvm, image_id);
+	g_autoptr(np_record) wanted = np_rows_wanted_node(want, have, kvm, image_id);
 	g_autoptr(np_record) stored = np_rows_stored_node(have, want);
 	g_autoptr(np_record) live = np_rows_live_node(have);
 	compared c = {change,        table_make(wanted), table_make(stored), table_make(live),
 	              have->applied, node_impact,        want,               have};
 	note_damage(&c);
 	compare(&c);
+	note_access(&c);
+	note_uuid(&c);
 	for (guint i = 0; i < change->fields->len; i++)
 		shorten(g_ptr_array_index(change->fields, i));
 	change->action = change->impact == NP_IMPACT_RECREATE ? NP_ACTION_REPLACE : NP_ACTION_UPDATE;
@@ -272,6 +335,10 @@ void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_n
 static np_impact network_impact(const compared *c, const char *name, const char *want)
 {
 	const np_field *field = np_kind_field(&np_network_kind, name);
+	bool found;
+	/* libvirt's network is on the same bridge; the hypervisor's own row is what moves that. */
+	if (want && strcmp(name, "nic") == 0 && table_get(&c->stored, name, &found))
+		return NP_IMPACT_LIVE;
 	return !field || is_live_already(c, name, want) ? NP_IMPACT_LIVE : field->impact;
 }
 

@@ -22,7 +22,6 @@ static void port_free(gpointer data)
 	np_port *port = data;
 	g_free(port->name);
 	g_free(port->network);
-	g_free(port->written);
 	g_free(port);
 }
 
@@ -142,14 +141,12 @@ static void add_network(const builder *b, np_box *site, const np_network *networ
 
 /* ── nodes ── */
 
-static void add_port(const builder *b, np_box *box, const char *site, const np_nic *nic)
+static void add_port(np_box *box, const char *site, const np_nic *nic)
 {
 	np_port *port = g_new0(np_port, 1);
 	g_autofree char *leaf = nic->network ? g_strconcat("network.", nic->network, NULL) : NULL;
-	const char *written = b->lab->written ? g_hash_table_lookup(b->lab->written, &nic->address) : NULL;
 	port->name = g_strdup(nic->base.name);
 	port->network = leaf ? np_address_join(site, leaf) : g_strdup(""); /* somebody gave it another kind of NIC */
-	port->written = g_strdup(written);
 	port->first = port->last = nic->address;
 	g_ptr_array_add(box->ports, port);
 }
@@ -188,7 +185,7 @@ static void describe_node(const builder *b, np_box *box, const np_node *node, co
 	if (note)
 		add_wrapped(box->note, note, NOTE_LINES);
 	for (guint i = 0; node->nics && i < node->nics->len; i++)
-		add_port(b, box, site, g_ptr_array_index(node->nics, i));
+		add_port(box, site, g_ptr_array_index(node->nics, i));
 }
 
 static void add_site(const builder *b, np_box *box, const np_site *site);

@@ -15,7 +15,6 @@ typedef enum { NP_BOX_HOST, NP_BOX_NODE, NP_BOX_NETWORK, NP_BOX_SETTING } np_box
 typedef struct {
 	char *name;
 	char *network;     /* address of the network it is on */
-	char *written;     /* its address where a sensitive variable is in it, as the lab file has it; or NULL */
 	np_ip first, last; /* 0: none; they differ in a folded box only */
 	bool scattered;    /* folded: those between are not all the addresses from first to last */
 } np_port;

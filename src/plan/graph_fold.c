@@ -40,8 +40,7 @@ static bool same_ports(const GPtrArray *a, const GPtrArray *b)
 	for (guint i = 0; same && i < a->len; i++) {
 		const np_port *one = g_ptr_array_index(a, i), *other = g_ptr_array_index(b, i);
 		same = g_str_equal(one->name, other->name) && !one->first == !other->first &&
-		       g_str_equal(np_address_leaf(one->network), np_address_leaf(other->network)) &&
-		       g_strcmp0(one->written, other->written) == 0;
+		       g_str_equal(np_address_leaf(one->network), np_address_leaf(other->network));
 	}
 	return same;
 }
@@ -140,8 +139,8 @@ char *np_box_range(const np_box *box)
 
 char *np_port_address(const np_port *port)
 {
-	if (port->written || !port->first)
-		return g_strdup(port->written);
+	if (!port->first)
+		return NULL;
 	g_autofree char *first = np_ip_format(port->first), *last = np_ip_format(port->last);
 	if (port->scattered)
 		return g_strconcat(first, ", …", NULL);

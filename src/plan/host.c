@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the plan adds against what else there is: memory and CPUs of the host, ranges that others use at a site. What is not
+/* What the plan adds against what else there is: memory, CPUs and disk of the host, ranges that others use at a site. What is not
  * known refuses nothing. */
 #include "base/units.h"
 #include "lab/lab.h"
@@ -7,7 +7,7 @@
 
 #define PREFIX_MIN 8 /* shorter ones are default routes cut in pieces, as VPNs do */
 
-/* ── memory and CPUs ── */
+/* ── memory, CPUs and disk ── */
 
 static bool adds_nodes(const np_plan *plan, const np_lab *lab)
 {
@@ -39,6 +39,29 @@ static void check_vcpus(np_plan *plan, const np_lab *lab, const np_demand *deman
 	if (cpus && np_demand_is_crowded(demand, cpus))
 		np_plan_warning(plan, "the nodes of lab '%s' have %" G_GUINT64_FORMAT " vCPUs together, more than %d for each of the host's "
 		                "%u: it works, slowly.", lab->name, demand->vcpus, NP_VCPU_RATIO, cpus);
+}
+
+static guint64 disk_growth(const np_plan *plan, const np_lab *lab, const np_seen_site *root)
+{
+	guint64 sum = 0;
+	for (guint i = 0; i < lab->site.nodes->len; i++) {
+		const np_node *node = g_ptr_array_index(lab->site.nodes, i);
+		guint64 more = np_disk_growth(node, np_seen_site_node(root, node->base.name));
+		if (more && np_plan_find(plan, node->address))
+			sum += MIN(more, G_MAXUINT64 - sum);
+	}
+	return sum;
+}
+
+/* A warning as between levels: a disk takes what was written to it. */
+static void check_disk(np_plan *plan, const np_lab *lab, const np_world *world)
+{
+	guint64 growth = disk_growth(plan, lab, world->root);
+	if (!world->room || growth <= world->room)
+		return;
+	g_autofree char *wanted = np_size_human(growth), *there = np_size_human(world->room);
+	np_plan_warning(plan, "host: the disks of lab '%s' may grow by %s with this plan, more than the %s that are free in %s; a guest "
+	                "that cannot write to its disk is paused.", lab->name, wanted, there, lab->site.storage);
 }
 
 /* ── ranges ── */
@@ -189,6 +212,7 @@ void np_diff_host(np_plan *plan, const np_lab *lab, const np_world *world)
 		check_memory(plan, lab, demand.memory, facts->memory);
 		check_vcpus(plan, lab, &demand, facts->cpus);
 	}
+	check_disk(plan, lab, world);
 	ranges r = {.plan = plan, .world = world};
 	check_site(&r, &lab->site, world->root);
 	warn_of_inner(&r);

@@ -206,6 +206,8 @@ static void up_network(order *o, const np_site *site, const np_network *network)
 	                    !update ? "create" : change->start_only ? "start" : "update");
 	step->network = network;
 	need_site(o, step, site);
+	if (network->nic) /* the hypervisor makes the bridge */
+		need_key(o, step, NP_STEP_UPDATE, site->address);
 	need_key(o, step, NP_STEP_DELETE_NETWORK, network->address);
 	if (!update)
 		need_range(o, step, network);

@@ -132,6 +132,20 @@ np_change *np_plan_find(const np_plan *plan, const char *address)
 	return g_hash_table_size(plan->index) ? g_hash_table_lookup(plan->index, address) : NULL;
 }
 
+char **np_plan_replace_later(const np_plan *plan, const char *const *replace)
+{
+	g_autoptr(GStrvBuilder) later = g_strv_builder_new();
+	bool any = false;
+	for (const char *const *address = replace; address && *address; address++) {
+		const np_change *change = np_plan_find(plan, *address);
+		if (!change || !change->deferred)
+			continue;
+		g_strv_builder_add(later, *address);
+		any = true;
+	}
+	return any ? g_strv_builder_end(later) : NULL;
+}
+
 static void add_running(np_change *change, const np_seen_node *seen)
 {
 	if (seen->power == NP_POWER_RUNNING || seen->power == NP_POWER_PAUSED)
@@ -162,7 +176,7 @@ static void find_loses(np_change *change)
 		const np_disk *disk = g_ptr_array_index(had->disks, i);
 		bool gone = change->action == NP_ACTION_UPDATE && !change->start_only && !change->recorded &&
 		            !np_map_find(change->node->disks, disk->base.name);
-		if (all || gone)
+		if ((all || gone) && !disk->source)
 			add_loss(change, disk);
 	}
 }
@@ -204,6 +218,16 @@ static void warn_of_foreign(np_plan *plan, const np_change *change)
 			                change->address);
 }
 
+/* So does what the lab has in one that cannot be looked into. */
+static void warn_of_unseen(np_plan *plan, const np_change *change)
+{
+	bool lost = change->action == NP_ACTION_REPLACE || change->action == NP_ACTION_DELETE;
+	const np_seen_site *inside = lost && change->seen ? change->seen->inside : NULL;
+	if (inside && !inside->reachable)
+		np_plan_warning(plan, "node '%s' carries nodes, and whatever is inside is lost with it. What that is cannot be looked at: %s",
+		                change->address, inside->why);
+}
+
 static void count(np_plan *plan)
 {
 	for (guint i = 0; i < plan->changes->len; i++) {
@@ -211,62 +235,13 @@ static void count(np_plan *plan)
 		find_takes_down(change);
 		find_loses(change);
 		warn_of_foreign(plan, change);
+		warn_of_unseen(plan, change);
 		plan->deferred += change->deferred;
 		if (change->deferred)
 			continue;
 		plan->add += change->action == NP_ACTION_CREATE || change->action == NP_ACTION_REPLACE;
 		plan->destroy += change->action == NP_ACTION_DELETE || change->action == NP_ACTION_REPLACE;
 		plan->change += change->action == NP_ACTION_UPDATE;
-	}
-}
-
-static void check_one_unknown(np_node *node, gpointer data)
-{
-	if (node->protect)
-		np_plan_problem(data, "node '%s' is protected (protect: true), and would be lost with node '%s', which cannot be looked into. "
-		                "Start that one, or remove `protect: true`.", node->address, node->parent->address);
-}
-
-void np_check_unknown(np_plan *plan, const np_node *node)
-{
-	np_lab_foreach_node(&node->site, check_one_unknown, plan);
-}
-
-static void check_protected_one(np_plan *plan, const np_lab *lab, const np_seen_node *seen)
-{
-	const char *address = seen->node->address;
-	const np_node *node = np_lab_node(lab, address);
-	if (node && node->protect)
-		np_plan_problem(plan, "node '%s' is protected. Remove `protect: true` from it in the lab file to destroy it.", address);
-	if (node && seen->inside && !seen->inside->reachable)
-		np_check_unknown(plan, node);
-	if (!node && seen->applied && g_strcmp0(g_hash_table_lookup(seen->applied, "protect"), "true") == 0)
-		np_plan_problem(plan, "node '%s' is protected: it was applied with `protect: true`, and the lab file no longer has it. To "
-		                "destroy it put it back without, apply, and remove it then.", address);
-}
-
-static void check_protected(np_plan *plan, const np_lab *lab)
-{
-	for (guint i = 0; i < plan->changes->len; i++) {
-		const np_change *change = g_ptr_array_index(plan->changes, i);
-		if (change->kind == NP_CHANGE_NODE && change->action == NP_ACTION_DELETE)
-			check_protected_one(plan, lab, change->seen);
-	}
-}
-
-/* A network stays as long as a node that stays is on it: with targets, one that was not asked for. */
-static void check_still_used(np_plan *plan, const np_world *world)
-{
-	for (guint i = 0; i < plan->changes->len; i++) {
-		const np_change *change = g_ptr_array_index(plan->changes, i);
-		bool goes = change->seen_network && change->action == NP_ACTION_DELETE;
-		const np_seen_site *site = goes ? np_world_site(world, change->site) : NULL;
-		for (guint j = 0; site && j < site->nodes->len; j++) {
-			const np_node *node = ((np_seen_node *)g_ptr_array_index(site->nodes, j))->node;
-			if (!np_plan_find(plan, node->address) && np_node_uses(node, change->seen_network->network->base.name))
-				np_plan_problem(plan, "network '%s' cannot be destroyed while node '%s' is on it; add `--target %s`.",
-				                change->address, node->address, node->address);
-		}
 	}
 }
 
@@ -297,9 +272,8 @@ np_plan *np_plan_make(const np_lab *lab, const np_world *world, const np_plan_op
 		np_diff_refresh(plan, lab, world);
 	else
 		diff_all(plan, lab, world, options);
-	check_protected(plan, lab);
-	if (plan->scope)
-		check_still_used(plan, world);
+	np_check_protected(plan, lab);
+	np_scope_check(plan, world);
 	if (!options->destroy)
 		count_unchanged(plan, lab);
 	count(plan);

@@ -79,15 +79,25 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(np_plan, np_plan_free)
 /* lab and world must outlive the plan. options may be NULL. With destroy everything of the lab that the world has is deleted, children
  * first; the lab file says what is protected. An address that names nothing is a problem of the plan. */
 np_plan *np_plan_make(const np_lab *lab, const np_world *world, const np_plan_options *options);
+/* Adds what exists of the plan's scope, also where nothing is to be done or all of it goes: identity, power, definition. */
+void np_plan_digest(const np_plan *plan, const np_lab *lab, const np_world *world, GChecksum *sum);
 bool np_plan_is_empty(const np_plan *plan);
+/* Those of the addresses that options->replace named whose hypervisor has to be up first: for the plan that is made then. NULL: none;
+ * caller frees with g_strfreev. */
+char **np_plan_replace_later(const np_plan *plan, const char *const *replace);
 np_change *np_plan_find(const np_plan *plan, const char *address);
 
 /* Whether nodes of a site get KVM by `auto`, as far as is known now. nesting: what a node of the host can have that is not up. */
 bool np_site_gives_kvm(const np_world *world, const char *site, bool nesting);
 
-/* What is kept in a node's or network's mark as last applied; caller frees. kvm: the accelerator, decided. image: the
- * wanted image's id, may be NULL. Caller unrefs. */
-np_record *np_node_record(const np_node *node, bool kvm, const char *image);
+/* The NIC by which the node was reached, where that is another one now by the order of its NICs alone; else NULL. Borrowed. */
+const np_nic *np_node_access_moved(const np_node *want, const np_seen_node *have);
+/* Whether a hypervisor's bridges over its NICs are others than its disk was given; false where that is not known. */
+bool np_node_bridges_differ(const np_node *want, const np_seen_node *have);
+
+/* What is kept in a node's or network's mark as last applied; caller frees. have: what is changed; NULL: it is made anew. kvm: the
+ * accelerator, decided. image: the wanted image's id, may be NULL. */
+np_record *np_node_record(const np_node *node, const np_seen_node *have, bool kvm, const char *image);
 np_record *np_network_record(const np_network *network);
 
 /* Text as the terminal shows it; caller frees. ALL: nothing is folded or left out. */

@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "base/wrap.h"
 #include "plan/diff.h"
+#include "plan/runs.h"
 
 #define VALUE_MAX  48
 #define WIDTH      80
@@ -37,15 +38,59 @@ static const char *action_colour(np_action action)
 	return "";
 }
 
-/* Long values are cut; a cut must not split a UTF-8 character. */
-static char *cut(const char *value)
+/* A value on one line: what would end it, or move the terminal's cursor, is written out. */
+static char *visible(const char *value)
 {
-	if (!value)
-		return g_strdup("(none)");
-	if (g_utf8_strlen(value, -1) <= VALUE_MAX)
-		return g_strdup(value);
-	g_autofree char *head = g_utf8_substring(value, 0, VALUE_MAX - 1);
-	return g_strdup_printf("%s…", head);
+	GString *text = g_string_new(NULL);
+	for (const char *c = value; *c; c = g_utf8_next_char(c)) {
+		gunichar letter = g_utf8_get_char(c);
+		if (letter == '\n')
+			g_string_append(text, "\\n");
+		else if (g_unichar_iscntrl(letter))
+			g_string_append_printf(text, "\\x%02x", letter);
+		else
+			g_string_append_unichar(text, letter);
+	}
+	return g_string_free(text, FALSE);
+}
+
+/* Where two values begin to differ, in characters. */
+static glong common_length(const char *a, const char *b)
+{
+	glong n = 0;
+	for (; a && b && *a && g_utf8_get_char(a) == g_utf8_get_char(b); n++) {
+		a = g_utf8_next_char(a);
+		b = g_utf8_next_char(b);
+	}
+	return n;
+}
+
+#define LEAD 8 /* characters of a cut value that are shown around where it differs */
+
+/* From where on two values are shown of which the shorter room is `limit`: their beginning, or the word in which they begin to
+ * differ. */
+static glong first_shown(const char *a, const char *b, glong limit)
+{
+	glong common = common_length(a, b), start = common;
+	if (common <= limit - LEAD)
+		return 0;
+	while (start > 0 && *g_utf8_offset_to_pointer(a, start - 1) != ' ')
+		start--;
+	return common - start > limit / 2 ? common - LEAD : start;
+}
+
+/* Long values are cut, and never inside a character. Takes the value. */
+static char *cut(char *value, glong limit, glong start)
+{
+	g_autofree char *whole = value;
+	glong length = g_utf8_strlen(whole, -1);
+	if (length <= limit)
+		return g_steal_pointer(&whole);
+	const char *lead = start ? "…" : "";
+	glong room = limit - (start > 0);
+	bool ends = length - start <= room;
+	g_autofree char *part = g_utf8_substring(whole, start, ends ? length : start + room - 1);
+	return g_strconcat(lead, part, ends ? "" : "…", NULL);
 }
 
 /* Words after `column` columns that are taken; further lines begin with `indent` blanks. */
@@ -111,20 +156,34 @@ static char *describe(const np_plan *plan, const np_change *change, bool with_ad
 	                       impact ? np_impact_names[change->impact] : "");
 }
 
-static char *shown(const char *value, bool whole)
-{
-	return whole && value ? g_strdup(value) : cut(value);
-}
+#define FIELD_INDENT 10
+#define AFTER_INDENT 18
+#define ARROW        3 /* "-> " */
 
 static void append_field(GString *out, const np_change *change, const np_field_change *field, bool whole)
 {
-	g_autofree char *before = shown(field->before, whole), *after = shown(field->after, whole);
 	bool mixed = change->moved == NP_MOVED_BOTH && (field->moved == NP_MOVED_LAB || field->moved == NP_MOVED_WORLD);
-	g_autofree char *from = g_strdup_printf("          %-10s %s%s%s%s", field->name, before, field->where ? " (" : "",
-	                                        field->where ? field->where : "", field->where ? ")" : "");
 	const char *who = !mixed ? "" : field->moved == NP_MOVED_LAB ? "  # lab.yaml" : "  # outside nestplan";
-	bool fits = g_utf8_strlen(from, -1) + g_utf8_strlen(after, -1) + (glong)strlen(who) + 4 <= WIDTH;
-	g_string_append_printf(out, "%s%s-> %s%s\n", from, fits ? " " : "\n                  ", after, who);
+	g_autofree char *name = g_strdup_printf("%*s%-10s ", FIELD_INDENT, "", field->name);
+	g_autofree char *where = field->where ? g_strdup_printf(" (%s)", field->where) : g_strdup("");
+	glong used = g_utf8_strlen(name, -1) + (glong)strlen(where);
+	char *before = visible(field->before ? field->before : "(none)"), *after = visible(field->after ? field->after : "(none)");
+	if (!whole) {
+		glong room = CLAMP(WIDTH - used, 2 * LEAD, VALUE_MAX);
+		glong room_after = MIN(VALUE_MAX, WIDTH - AFTER_INDENT - ARROW - (glong)strlen(who));
+		glong start = first_shown(before, after, MIN(room, room_after));
+		before = cut(before, room, start);
+		after = cut(after, room_after, start);
+	}
+	glong width = used + g_utf8_strlen(before, -1) + 1 + ARROW + g_utf8_strlen(after, -1) + (glong)strlen(who);
+	g_string_append_printf(out, "%s%s%s", name, before, where);
+	if (width <= WIDTH)
+		g_string_append_c(out, ' ');
+	else
+		g_string_append_printf(out, "\n%*s", AFTER_INDENT, "");
+	g_string_append_printf(out, "-> %s%s\n", after, who);
+	g_free(before);
+	g_free(after);
 }
 
 static void append_fields(renderer *r, const np_change *change)
@@ -168,6 +227,17 @@ static char *title(const group *g)
 	return g_strdup_printf("%s … %s × %u", first->address, last->address, g->changes->len);
 }
 
+/* Its title names the first and the last; some between them may be no part of it. */
+static void append_gaps(renderer *r, const group *g)
+{
+	g_autoptr(GPtrArray) addresses = g_ptr_array_new();
+	for (guint i = 0; i < g->changes->len; i++)
+		g_ptr_array_add(addresses, (gpointer)((const np_change *)g_ptr_array_index(g->changes, i))->address);
+	g_autoptr(GPtrArray) runs = np_runs(addresses);
+	if (runs->len > 1)
+		append_names(r, "these", runs);
+}
+
 static void append_group(renderer *r, const group *g)
 {
 	const np_change *change = g_ptr_array_index(g->changes, 0);
@@ -176,6 +246,8 @@ static void append_group(renderer *r, const group *g)
 	g_string_append_printf(r->out, "  %s%3s %s%s  ", r->colour ? action_colour(change->action) : "", sign, name,
 	                       r->colour ? "\033[0m" : "");
 	append_wrapped(r->out, 8 + (unsigned)g_utf8_strlen(name, -1), 10, text);
+	if (g->changes->len > 1)
+		append_gaps(r, g);
 	append_fields(r, change);
 	g_autoptr(GPtrArray) down = all_down(g);
 	if (change->action != NP_ACTION_DELETE)
@@ -299,6 +371,8 @@ static const char *nothing_to_do(const np_plan *plan)
 {
 	if (plan->destroys)
 		return plan->scope ? "No changes. Nothing of the targets exists.\n" : "No changes. Nothing of the lab exists.\n";
+	if (plan->refreshes && plan->warnings->len)
+		return "No changes to record. What the warnings name is left to an apply.\n";
 	if (plan->refreshes)
 		return "No changes. Nothing moved outside nestplan.\n";
 	return plan->scope ? "No changes. The targets match their file.\n" : "No changes. The lab matches its file.\n";

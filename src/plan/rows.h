@@ -7,9 +7,12 @@
 /* Value of a row that any other equals: the root disk of a lab that leaves its size to the image. */
 #define NP_ROW_ANY "the image's size"
 
+/* Value of a disk whose volume was deleted. No other equals it. */
+#define NP_ROW_LOST "gone: volume deleted"
+
 /* All in the order in which they are shown; caller frees. kvm: the accelerator, decided. image: id, may be NULL. */
-/* applied: the record of it, which may name what the lab file no longer does; may be NULL. */
-np_record *np_rows_wanted_node(const np_node *want, GHashTable *applied, bool kvm, const char *image);
+/* have: its record may name what the lab file no longer does. */
+np_record *np_rows_wanted_node(const np_node *want, const np_seen_node *have, bool kvm, const char *image);
 /* want: whose names of CPU features count, beside those of the record; NULL: the lab no longer has the node. */
 np_record *np_rows_stored_node(const np_seen_node *have, const np_node *want);
 /* NULL when it does not run. */
@@ -23,7 +26,13 @@ np_record *np_rows_seen_network(const np_network *network, bool autostart);
 
 /* "disks.data", "nics.mgmt", "hosts.10.0.0.2": things that can be there or not, rather than fields with a value. */
 bool np_row_is_item(const char *name);
-/* "memory_max": recorded only when the lab file gives it. */
-bool np_row_is_limit(const char *name);
 /* "disks.data.bus": a field of such a thing. */
 bool np_row_is_part(const char *name);
+/* "memory_max", "protects": recorded only when the lab file asks for it. */
+bool np_row_is_optional(const char *name);
+
+/* The row "protects" of a hypervisor: addresses, from there, of the protected nodes inside it; NULL: no row. What it keeps of what the
+ * lab no longer has is what may still be there. Caller frees. have: NULL: it is made anew. */
+char *np_protects_record(const np_node *want, const np_seen_node *have);
+char *np_protects_wanted(const np_node *want, const np_seen_node *have);
+char *np_protects_stored(const np_node *want, const np_seen_node *have);

@@ -140,3 +140,61 @@ void np_scope_make(np_plan *plan, const np_lab *lab, const np_world *world, cons
 		if (np_lab_node(lab, *name) && !np_plan_has_in_scope(plan, *name))
 			np_plan_problem(plan, "--replace %s: it is not among the targets; add `--target %s`.", *name, *name);
 }
+
+/* ── what is left out and stands in the way ── */
+
+/* A network stays as long as a node that stays is on it. */
+static void check_still_used(np_plan *plan, const np_change *change, const np_seen_site *site)
+{
+	for (guint i = 0; i < site->nodes->len; i++) {
+		const np_node *node = ((np_seen_node *)g_ptr_array_index(site->nodes, i))->node;
+		if (!np_plan_find(plan, node->address) && np_node_uses(node, change->seen_network->network->base.name))
+			np_plan_problem(plan, "network '%s' cannot be destroyed while node '%s' is on it; add `--target %s`.", change->address,
+			                node->address, node->address);
+	}
+}
+
+static bool holds_range(const np_seen_network *seen, np_cidr range)
+{
+	const np_network *runs = seen->live ? seen->live : seen->network;
+	return seen->active && np_cidr_is_set(runs->cidr) && np_cidr_overlaps(runs->cidr, range);
+}
+
+/* libvirt starts no network whose range another one has. */
+static void check_range_free(np_plan *plan, const np_change *change, const np_seen_site *site)
+{
+	const np_cidr range = change->network->cidr;
+	for (guint i = 0; i < site->networks->len; i++) {
+		const np_seen_network *seen = g_ptr_array_index(site->networks, i);
+		const char *other = seen->network->address;
+		if (np_plan_has_in_scope(plan, other) || !holds_range(seen, range))
+			continue;
+		g_autofree char *text = np_cidr_format(range);
+		np_plan_problem(plan, "network '%s' cannot have the range %s while network '%s' has it, which is not among the targets; add "
+		                "`--target %s`.", change->address, text, other, other);
+	}
+}
+
+/* Whether the network is started, with a range of its own. */
+static bool takes_range(const np_change *change)
+{
+	bool starts = change->action == NP_ACTION_CREATE || change->action == NP_ACTION_REPLACE ||
+	              (change->action == NP_ACTION_UPDATE && change->seen_network && !change->seen_network->active);
+	return starts && !change->deferred && change->network && change->network->mode != NP_NET_BRIDGE &&
+	       np_cidr_is_set(change->network->cidr);
+}
+
+void np_scope_check(np_plan *plan, const np_world *world)
+{
+	for (guint i = 0; plan->scope && i < plan->changes->len; i++) {
+		const np_change *change = g_ptr_array_index(plan->changes, i);
+		const np_change *above = np_plan_find(plan, change->site);
+		const np_seen_site *site = change->kind == NP_CHANGE_NETWORK ? np_world_site(world, change->site) : NULL;
+		if (!site)
+			continue;
+		if (change->action == NP_ACTION_DELETE)
+			check_still_used(plan, change, site);
+		else if (takes_range(change) && !(above && above->action == NP_ACTION_REPLACE)) /* all that is inside goes with its disks */
+			check_range_free(plan, change, site);
+	}
+}

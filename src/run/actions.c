@@ -63,7 +63,8 @@ bool np_runner_spec(np_runner *runner, np_conn *conn, const np_step *step, np_do
 	if (!runner->drivers->hypervisor->facts(conn, &facts, error))
 		return false;
 	bool kvm = step->kvm && !lacks_kvm(runner, step->site);
-	*ret_record = np_node_record(node, kvm, image ? image->id : NULL);
+	const np_seen_node *have = step->kind == NP_STEP_CREATE ? NULL : step->seen;
+	*ret_record = np_node_record(node, have, kvm, image ? image->id : NULL);
 	*ret = (np_domain_spec){
 		.lab = runner->lab->name,
 		.node = node,

@@ -31,7 +31,7 @@ static GPtrArray *lost_disks(const np_node *node, const np_node *before)
 	GPtrArray *serials = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; i < before->disks->len; i++) {
 		const np_disk *old = g_ptr_array_index(before->disks, i);
-		if (!np_map_find(node->disks, old->base.name))
+		if (!old->source && !np_map_find(node->disks, old->base.name))
 			g_ptr_array_add(serials, np_disk_serial(old->base.name));
 	}
 	return serials;
@@ -142,11 +142,13 @@ static bool follow_disks(np_runner *runner, const np_step *step, const GPtrArray
 	return run_inside(runner, step, script, error);
 }
 
-bool np_inside_follow(np_runner *runner, const np_step *step, const np_node *before, GError **error)
+bool np_inside_follow(np_runner *runner, const np_step *step, const np_seen_node *seen, GError **error)
 {
-	const np_node *node = step->node;
+	const np_node *node = step->node, *before = seen->node;
 	g_autoptr(GPtrArray) serials = grown_disks(node, before);
-	bool vcpus = node->vcpus > before->vcpus, disks = serials->len > 0, nics = nics_differ(node, before);
+	bool vcpus = node->vcpus > before->vcpus, disks = serials->len > 0;
+	bool access = np_node_access_moved(node, seen) != NULL;
+	bool nics = nics_differ(node, before) || access || np_node_bridges_differ(node, seen);
 	if (!vcpus && !disks && !nics)
 		return true;
 	if (!is_reachable(runner, node)) {
@@ -158,6 +160,8 @@ bool np_inside_follow(np_runner *runner, const np_step *step, const np_node *bef
 		warn(runner, step, text);
 		return true;
 	}
+	if (access)
+		warn(runner, step, "its default route goes by the first of its NICs: it moves when the node is next started");
 	return (!vcpus || follow_vcpus(runner, step, error)) && (!disks || follow_disks(runner, step, serials, error)) &&
 	       (!nics || follow_network(runner, step, error));
 }

@@ -31,5 +31,5 @@ bool np_action_update(np_runner *runner, const np_step *step, GError **error)
 	if (!conn || (before && !np_inside_let_go(runner, step, before, error)))
 		return false;
 	np_runner_stage(runner, step, "changing it while it runs");
-	return bring_up_to_date(runner, conn, step, error) && (!before || np_inside_follow(runner, step, before, error));
+	return bring_up_to_date(runner, conn, step, error) && (!before || np_inside_follow(runner, step, step->seen, error));
 }

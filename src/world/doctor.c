@@ -266,6 +266,21 @@ static void examine_memory(exam *e)
 		    crowded ? g_strdup("more than 4 vCPUs a CPU: expect slow boots; --parallelism 2 helps") : NULL);
 }
 
+static void examine_disk(exam *e)
+{
+	const np_seen_site *root = e->world->root;
+	guint64 sum = 0, room = e->local->free;
+	for (guint i = 0; i < e->lab->site.nodes->len; i++) {
+		const np_node *node = g_ptr_array_index(e->lab->site.nodes, i);
+		sum += MIN(np_disk_growth(node, np_seen_site_node(root, node->base.name)), G_MAXUINT64 - sum);
+	}
+	g_autofree char *wanted = np_size_human(sum), *there = np_size_human(room);
+	if (root->facts.local)
+		add(e, "disk", sum > room ? NP_VERDICT_WARNING : NP_VERDICT_GOOD,
+		    g_strdup_printf("the disks that the lab would add may take %s, %s are free in %s", wanted, there, e->local->storage),
+		    sum > room ? g_strdup("make room, or give the nodes smaller disks") : NULL);
+}
+
 /* Speed: host-passthrough > host-model > custom; migration the other way round. */
 static void examine_modes(exam *e, const np_site *site)
 {
@@ -291,8 +306,10 @@ GPtrArray *np_doctor_examine(const np_lab *lab, const np_world *world, const np_
 	examine_libvirt(&e);
 	examine_local(&e);
 	if (lab) {
-		if (world->root->reachable)
+		if (world->root->reachable) {
 			examine_memory(&e);
+			examine_disk(&e);
+		}
 		examine_modes(&e, &lab->site);
 	}
 	return e.findings;

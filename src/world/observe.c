@@ -141,6 +141,12 @@ static bool is_entered(const np_seen_site *site)
 	return false;
 }
 
+static guint64 observe_room(const np_drivers *drivers, const np_lab *lab, const np_world *world)
+{
+	const char *storage = lab->site.storage;
+	return world->root->facts.local && drivers->image && storage ? drivers->image->room(storage) : 0;
+}
+
 static bool observe_kernel(const np_drivers *drivers, const np_observe_options *options, np_world *world, GError **error)
 {
 	if (!world->root->facts.local || !drivers->kernel)
@@ -159,6 +165,7 @@ np_world *np_observe(np_session *session, const np_lab *lab, const np_observe_op
 		return NULL;
 	if (!observe_kernel(np_session_drivers(session), options, world, error))
 		return NULL;
+	world->room = observe_room(np_session_drivers(session), lab, world);
 	np_accel_decide(&world->root->facts, world->has_kernel ? &world->kernel : NULL, &world->accel);
 	if (options->inside) {
 		if (is_entered(world->root) && !np_session_open_guests(session, false, error))

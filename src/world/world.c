@@ -203,6 +203,20 @@ void np_seen_site_index(np_seen_site *site)
 	}
 }
 
+static guint64 disk_sum(const np_node *node)
+{
+	guint64 sum = 0;
+	for (guint i = 0; i < node->disks->len; i++)
+		sum += MIN(np_disk_bytes(node, g_ptr_array_index(node->disks, i)), G_MAXUINT64 - sum);
+	return sum;
+}
+
+guint64 np_disk_growth(const np_node *node, const np_seen_node *seen)
+{
+	guint64 wanted = disk_sum(node), had = seen ? disk_sum(seen->node) : 0;
+	return wanted > had ? wanted - had : 0;
+}
+
 np_seen_node *np_seen_site_node(const np_seen_site *site, const char *name)
 {
 	if (site && site->nodes_by_name && name)

@@ -93,7 +93,7 @@ typedef struct {
 	char *storage;      /* nearest folder to the site's storage that exists */
 	char *denied;       /* folder on the way there that QEMU's user may not pass; NULL: none */
 	bool kvm_denied;    /* QEMU's user may not open /dev/kvm, which exists */
-	guint64 free;       /* bytes free there, for root */
+	guint64 free;       /* bytes free there, without what is kept for root */
 	GPtrArray *missing; /* of char*: programs that are not found */
 } np_local_facts;
 void np_local_facts_clear(np_local_facts *facts);
@@ -188,6 +188,7 @@ typedef struct {
 	np_kernel_facts kernel; /* of the host, when it is this machine */
 	bool has_kernel;
 	np_accel_answer accel;  /* of the host */
+	guint64 room;           /* bytes free for others than root where the host keeps the lab's disks; 0: unknown, the host is another machine */
 } np_world;
 
 np_seen_node *np_seen_node_new(void);
@@ -211,6 +212,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(np_accel_answer, np_accel_answer_clear)
 
 /* By name in one site; NULL when missing. Borrowed. */
 np_seen_node *np_seen_site_node(const np_seen_site *site, const char *name);
+/* Bytes that the disks of a node may take beyond the sizes of those that it has (seen; NULL: it does not exist). They take what was
+ * written to them, so this is the most. */
+guint64 np_disk_growth(const np_node *node, const np_seen_node *seen);
 /* Makes np_seen_site_node quick; the nodes must not change afterwards. */
 void np_seen_site_index(np_seen_site *site);
 np_seen_network *np_seen_site_network(const np_seen_site *site, const char *name);

@@ -113,6 +113,11 @@ static void test_cidr(void)
 	g_assert_cmphex(np_cidr_netmask(a), ==, 0xffffff00);
 	g_assert_cmphex(np_cidr_broadcast(a), ==, 0x0a1400ff);
 	g_assert_true(np_cidr_contains(a, 0x0a1400ff));
+	g_assert_null(np_cidr_reserved(a, &b));
+	g_assert_nonnull(np_cidr_reserved((np_cidr){0x7f010000, 16}, &b));
+	g_assert_cmphex(b.base, ==, 0x7f000000);
+	g_assert_nonnull(np_cidr_reserved((np_cidr){0xa9000000, 8}, &b));
+	g_assert_cmpuint(b.prefix, ==, 16);
 	g_assert_false(np_cidr_contains(a, 0x0a140100));
 	assert_text(np_cidr_format(a), "10.20.0.0/24");
 	g_assert_true(np_cidr_parse("10.0.0.0/8", &b, &why));

@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "drivers/driver.h"
 #include "lab/lab.h"
@@ -267,13 +268,15 @@ static void test_vcpus(guest *g, gconstpointer shell)
 
 /* ── network ── */
 
-static np_lab *network_lab(void)
+/* part: further keys of the node. */
+static np_lab *network_lab(const char *part)
 {
-	static const char text[] =
+	static const char head[] =
 		"version: 1\nname: demo\nimages: {tiny: {source: tiny.qcow2}}\n"
 		"networks: {mgmt: {cidr: 10.20.0.0/24}, extra: {cidr: 10.20.1.0/24, mode: isolated}}\n"
 		"nodes:\n  one:\n    image: tiny\n    memory: 1GiB\n    vcpus: 1\n"
 		"    nics: {mgmt: {address: 10.20.0.11, mac: '52:54:00:00:00:01'}, extra: {address: 10.20.1.11, mac: '52:54:00:00:00:02'}}\n";
+	g_autofree char *text = g_strconcat(head, part, NULL);
 	np_diags *diags = NULL;
 	np_lab *lab = np_lab_parse(text, strlen(text), &(np_load_options){.file = "lab.yaml"}, &diags);
 	np_diags_free(diags);
@@ -283,7 +286,7 @@ static np_lab *network_lab(void)
 
 static char *network_script(void)
 {
-	g_autoptr(np_lab) lab = network_lab();
+	g_autoptr(np_lab) lab = network_lab("");
 	g_autoptr(GError) error = NULL;
 	char *script = np_guestfs.network_script(np_lab_node(lab, "one"), &error);
 	g_assert_no_error(error);
@@ -366,6 +369,29 @@ static void test_netplan(guest *g, gconstpointer shell)
 	g_assert_nonnull(strstr(text, "macaddress: \"52:54:00:00:00:02\""));
 }
 
+/* The bridge of a network inside was over mgmt; its guests' devices stay in it. */
+static void test_bridge_moves(guest *g, gconstpointer shell)
+{
+	static const char part[] = "    networks: {prov: {mode: bridge, nic: extra}}\n";
+	g_autoptr(np_lab) lab = network_lab(part);
+	const np_node *node = np_lab_node(lab, "one");
+	const char *device = ((np_network *)g_ptr_array_index(node->site.networks, 0))->device;
+	g_autofree char *bridge = g_strconcat("/sys/class/net/", device, "/brif", NULL);
+	g_autofree char *up = g_strconcat("/up/", device, NULL);
+	g_autofree char *master = g_strconcat(g->root, "/sys/class/net/mgmt/master", NULL);
+	g_autofree char *in = g_strdup_printf("ip link set dev extra master %s\nip link set dev extra up\n", device);
+	new_nic(g);
+	put(g, bridge, "");
+	put(g, up, "2: <BROADCAST,UP> inet 10.20.1.11/24 brd\n");
+	g_assert_cmpint(symlink(device, master), ==, 0);
+	put(g, "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service", "");
+	program(g, "networkctl", "");
+	run(g, shell, np_guestfs.network_script(node, NULL));
+	g_assert_cmpint(g->status, ==, 0);
+	g_assert_true(called(g, "ip link set dev mgmt nomaster\n"));
+	g_assert_true(called(g, in));
+}
+
 static void test_no_style(guest *g, gconstpointer shell)
 {
 	new_nic(g);
@@ -399,6 +425,7 @@ int main(int argc, char **argv)
 	add("networkd", test_networkd);
 	add("mactab", test_mactab);
 	add("netplan", test_netplan);
+	add("bridge-moves", test_bridge_moves);
 	add("no-style", test_no_style);
 	return g_test_run();
 }

@@ -359,6 +359,23 @@ static void test_segments(void)
 	g_assert_false(prov->dhcp);
 }
 
+/* A part of the wire's range: neither the wire's gateway nor what its DHCP server hands out. */
+static void test_segment_part(void)
+{
+	g_autoptr(np_lab) lab = parse(HEAD "nodes:\n"
+	                                   "  a:\n"
+	                                   "    memory: 16GiB\n"
+	                                   "    nics: [mgmt]\n"
+	                                   "    networks: {prov: {mode: bridge, nic: mgmt, cidr: 10.20.0.128/25}}\n"
+	                                   "    nodes: {g: {count: 50, nics: [prov]}}\n");
+	for (unsigned k = 1; k <= 50; k++) {
+		g_autofree char *address = g_strdup_printf("a/g-%u", k);
+		np_ip ip = nic_of(lab, address, "prov")->address;
+		g_assert_cmphex(ip, >=, 0x0a140082);
+		g_assert_cmphex(ip, <=, 0x0a1400bf);
+	}
+}
+
 static void test_paths(void)
 {
 	g_autoptr(np_lab) lab =
@@ -515,6 +532,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/lab/addresses", test_addresses);
 	g_test_add_func("/lab/addresses/counted", test_counted_addresses);
 	g_test_add_func("/lab/addresses/segments", test_segments);
+	g_test_add_func("/lab/addresses/segments/part", test_segment_part);
 	g_test_add_func("/lab/paths", test_paths);
 	g_test_add_func("/lab/format", test_format);
 	g_test_add_func("/lab/load", test_load);

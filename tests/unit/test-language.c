@@ -117,30 +117,46 @@ static void test_print_texts(void)
 	g_assert_cmpstr(late, ==, wanted);
 }
 
+/* Values with a '$' that is no beginning of an expression, alone or with the text behind it. */
+static void test_print_dollars(void)
+{
+	g_autoptr(np_lab) lab = parse_good(HEAD "variables: {d: {default: \"$\"}, e: {default: \"$${foo}\"},\n"
+	                                        "            s: {default: s, sensitive: true}}\n"
+	                                        "nodes:\n"
+	                                        "  a:\n"
+	                                        "    description: \"${var.d}{x} ${var.e} $$${y} ${var.s}\"\n"
+	                                        "    inject: {run: [\"${var.d}${var.d}{x} ${var.e} $$${y}\"]}\n",
+	                                   NULL);
+	static const char *const given[] = {"s=s", NULL};
+	np_load_options how = {.variables = given};
+	g_autofree char *printed = assert_fixed_point(lab, &how);
+	g_autoptr(np_lab) again = parse_good(printed, &how);
+	const np_node *a = np_lab_node(again, "a");
+	g_assert_cmpstr(a->description, ==, "${x} ${foo} $${y} s");
+	g_autofree char *run = np_lab_expand(again, a, a->inject.run->pdata[0], NULL);
+	g_assert_cmpstr(run, ==, "$${x} ${foo} $${y}");
+}
+
 static const char secret_lab[] =
         HEAD "variables:\n"
              "  token: {sensitive: true, default: hunter2hunter2}\n"
-             "  size: {sensitive: true, default: 3}\n"
              "nodes:\n"
              "  a:\n"
              "    description: \"the ${var.token}\"\n"
-             "    memory: \"${var.size}GiB\"\n"
              "    inject: {files: [{path: \"/etc/${var.token}\", content: \"x ${var.token}\"}],\n"
              "             packages: [\"p${var.token}\"], run: [\"echo ${var.token} ${node.name}\"]}\n";
 
 static void test_print_secrets(void)
 {
-	static const char *const given[] = {"token=hunter2hunter2", "size=3", NULL};
+	static const char *const given[] = {"token=hunter2hunter2", NULL};
 	np_load_options how = {.variables = given};
 	g_autoptr(np_lab) lab = parse_good(secret_lab, NULL);
 	g_assert_cmpstr(np_lab_node(lab, "a")->description, ==, "the hunter2hunter2");
 	g_autofree char *printed = assert_fixed_point(lab, &how);
 	g_assert_null(strstr(printed, "hunter2"));
-	g_assert_null(strstr(printed, "3GiB"));
 	g_assert_nonnull(strstr(printed, "\"the ${var.token}\""));
 	g_assert_nonnull(strstr(printed, "echo ${var.token} a"));
 	g_autoptr(np_lab) again = parse_good(printed, &how);
-	g_assert_cmpuint(np_lab_node(again, "a")->memory, ==, G_GUINT64_CONSTANT(3) << 30);
 	g_assert_cmpstr(np_lab_node(again, "a")->inject.packages->pdata[0], ==, "phunter2hunter2");
 }
 
@@ -165,14 +181,13 @@ static void test_secrets_in_messages(void)
 	static const char *const given[] = {"s=topsecret", NULL}, *const number[] = {"s=7x", NULL};
 	static const char variables[] = HEAD "variables: {s: {sensitive: true, default: topsecret}}\n";
 	static const char *const rest[][2] = {
-	        {"nodes: {a: {memory: \"${var.s}\"}}", "NP0106"},
-	        {"nodes: {a: {memory: \"1${var.s}\"}}", "NP0106"},
-	        {"nodes: {a: {image: \"${var.s}\"}}", "NP0302"},
-	        {"nodes: {a: {accel: \"${var.s}\"}}", "NP0108"},
-	        {"nodes: {a: {nics: {mgmt: {network: \"${var.s}\"}}}}", "NP0401"},
+	        {"nodes: {a: {memory: \"1${var.s}\"}}", "NP0212"},
+	        {"nodes: {a: {image: \"${var.s}\"}}", "NP0212"},
+	        {"nodes: {a: {accel: \"${var.s}\"}}", "NP0212"},
+	        {"nodes: {a: {nics: {mgmt: {network: \"${var.s}\"}}}}", "NP0212"},
 	        {"nodes: {a: {inject: {files: [{path: \"${var.s}\", content: x}]}}}", "NP0109"},
-	        {"nodes: {a: {type: \"${var.s}\"}}", "NP0131"},
-	        {"host: {storage: \"${var.s}\"}", "NP0109"},
+	        {"nodes: {a: {type: \"x${var.s}\"}}", "NP0212"},
+	        {"host: {storage: \"${var.s}\"}", "NP0212"},
 	        {"nodes: {a: {inject: {files: [{path: /a, source: \"../${var.s}\"}]}}}", "NP0605"},
 	        {"topsecret: 1", "NP0101"},
 	};
@@ -182,6 +197,35 @@ static void test_secrets_in_messages(void)
 		assert_says(text, NULL, rest[i][1], "topsecret");
 	}
 	assert_says(HEAD "variables: {s: {sensitive: true, type: integer}}\n", number, "NP0208", "7x");
+}
+
+/* Of two values that begin alike, the longer one is hidden as a whole. */
+static void test_secret_in_secret(void)
+{
+	static const char *const given[] = {"p=correct", "q=correcthorse", NULL};
+	assert_says(HEAD "variables: {p: {sensitive: true}, q: {sensitive: true}}\ncorrecthorse: 1\n", given, "NP0101",
+	            "horse");
+}
+
+/* What is cut off inside a character would be read beyond its end. */
+static void test_variable_not_utf8(void)
+{
+	static const char *const given[] = {"x=abc\xf0", NULL};
+	static const char text[] = HEAD "variables: {x: {default: q}}\nnodes: {a: {description: \"a ${var.x} b\"}}\n";
+	np_load_options environment = {.environment = given}, option = {.variables = given};
+	g_autoptr(np_diags) one = NULL, other = NULL;
+	g_assert_null(parse(text, &environment, &one));
+	g_assert_null(parse(text, &option, &other));
+	g_autofree char *said = np_diags_render(one, FALSE);
+	g_assert_true(g_str_has_prefix(
+	        said, "lab.yaml: error: the value of variable 'x' in the environment is not UTF-8 [NP0209]"));
+
+	g_autoptr(np_lab) lab = parse_good(text, NULL);
+	np_node *node = np_lab_node(lab, "a");
+	g_free(node->description);
+	node->description = g_strdup("cut \xf0");
+	g_autofree char *printed = np_lab_print(lab);
+	g_assert_nonnull(strstr(printed, "description: \"cut \xef\xbf\xbd\"\n"));
 }
 
 static void test_variable_sources(void)
@@ -250,6 +294,9 @@ static void test_overcommit(void)
 	        "LEVEL  SITE                         NODES  MEMORY                 VCPUS        DISK\n"
 	        "0      (host)                       1      1 GiB of ?             1 of ?       9 GiB of ?\n"
 	        "1      a                            1      256 MiB of 1 GiB       1 of 1       1 GiB of 9 GiB\n");
+	g_autoptr(np_lab) open = parse_good(HEAD "nodes: {a: {nics: [mgmt], disks: {more: 1GiB}}}\n", NULL);
+	g_autofree char *open_table = np_resources_render(open);
+	g_assert_nonnull(strstr(open_table, " 1 GiB + ? of ?\n"));
 }
 
 /* Large labs: every search in them is by hash. */
@@ -284,8 +331,11 @@ int main(int argc, char **argv)
 	g_test_add_func("/language/print", test_print_language);
 	g_test_add_func("/language/print/examples", test_print_examples);
 	g_test_add_func("/language/print/texts", test_print_texts);
+	g_test_add_func("/language/print/dollars", test_print_dollars);
 	g_test_add_func("/language/print/secrets", test_print_secrets);
 	g_test_add_func("/language/secrets", test_secrets_in_messages);
+	g_test_add_func("/language/secrets/within", test_secret_in_secret);
+	g_test_add_func("/language/variables/utf8", test_variable_not_utf8);
 	g_test_add_func("/language/variables", test_variable_sources);
 	g_test_add_func("/language/variables/file", test_variable_file_error);
 	g_test_add_func("/language/strict", test_strict);

@@ -253,11 +253,13 @@ static void check_seen_node(const np_seen_node *seen, const np_node *wanted)
 	g_assert_cmpstr(node->libvirt_name, ==, wanted->libvirt_name);
 	g_assert_cmpstr(node->address, ==, wanted->address);
 	g_assert_cmpstr(node->uuid, ==, wanted->uuid);
+	g_assert_cmpstr(node->description, ==, wanted->description);
 	g_assert_cmpuint(node->memory, ==, wanted->memory);
 	g_assert_cmpuint(node->vcpus, ==, wanted->vcpus);
 	g_assert_cmpuint(node->disks->len, ==, wanted->disks->len);
 	for (guint i = 0; i < wanted->disks->len; i++) {
 		const np_disk *is = g_ptr_array_index(node->disks, i), *be = g_ptr_array_index(wanted->disks, i);
+		g_assert_false(is->lost); /* without a pool nothing is known to be */
 		g_assert_cmpstr(is->base.name, ==, be->base.name);
 		g_assert_cmpint(is->bus, ==, be->bus);
 		g_assert_cmpint(is->cache, ==, be->cache);
@@ -328,6 +330,7 @@ static void test_round_trip(void)
 {
 	np_conn *conn = open_test();
 	g_autoptr(fixture) lab = fixture_lab("devstack");
+	np_lab_node(lab, "leaf")->description = g_strdup("cloud & <build>\nof May");
 	apply_lab(conn, lab);
 	apply_lab(conn, lab);
 	g_autoptr(np_seen_site) site = np_seen_site_new("");
@@ -509,7 +512,9 @@ static void test_storage(void)
 	g_assert_true(g_hash_table_contains(site->volumes, "leaf.root.qcow2"));
 	const np_seen_node *leaf = np_seen_site_node(site, "leaf");
 	g_assert_cmpuint(((np_disk *)np_map_find(leaf->node->disks, "root"))->size, ==, GIB);
+	g_assert_false(((np_disk *)np_map_find(leaf->node->disks, "root"))->lost);
 	g_assert_cmpuint(((np_disk *)np_map_find(leaf->node->disks, "data"))->size, ==, 0);
+	g_assert_true(((np_disk *)np_map_find(leaf->node->disks, "data"))->lost);
 	remove_lab(conn, lab);
 
 	for (int i = 0; i < 2; i++) {

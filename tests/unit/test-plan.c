@@ -10,12 +10,15 @@
  *   @NOKVM ADDRESS…   hypervisors whose proof failed
  *   @FOREIGN "domain NAME" …   one a line: names that somebody else has at the host, or in "domain NAME in NODE"
  *   @APPLIED  a lab file: what was last applied, as the marks keep it (optional; "same": what exists)
+ *   @OLDER    the marks are of nestplan before 0.2: they do not record all that is recorded now
  *   @PAUSED ADDRESS…   @CRASHED ADDRESS…   nodes that are neither running nor off (optional)
+ *   @FORGOTTEN ADDRESS FIELD, one a line: what the mark of a node does not keep, as if an older version had written it
  *   @OUTSIDE ADDRESS WHERE FIELD VALUE, one a line: what somebody changed; WHERE is stored, live or both. FIELD of a node: memory, vcpus,
- *           accel, cpu, share, NAME- of a nic or disk (gone), nic NAME=MAC, bus, cache or size NAME=VALUE; of a network: autostart, active,
+ *           description (- for none), accel, cpu, share, NAME- of a nic or disk (gone), nic NAME=MAC, bus, cache or size NAME=VALUE,
+ *           file NAME*=PATH of a disk that is no volume, lost NAME of a disk whose volume is gone; of a network: autostart, active,
  *           mode, mtu, cidr, dhcp, host IP=NAME (gone without NAME)
  *   @LIMIT ADDRESS MEMORY VCPUS, one a line: how far a running node can be raised (default: no further)
- *   @CAPACITY MEMORY CPUS   of the host (default: unknown)
+ *   @CAPACITY MEMORY CPUS [DISK]   of the host, DISK is what is free (default: unknown)
  *   @RANGES "RANGE NETWORK DEVICE [idle] [in ADDRESS]" …   one a line: libvirt networks of somebody else
  *   @ROUTES "RANGE DEVICE [link]" …   one a line: of the host's kernel
  *   @WANT   a lab file (default: @HAVE)           @DESTROY instead of it: plan of destroy
@@ -36,8 +39,8 @@
 
 typedef struct {
 	char *host, *have, *off, *unready, *unsettled, *damaged, *unreachable, *nokvm, *foreign, *capacity, *ranges, *routes, *want, *graph, *expect;
-	char *applied, *outside, *limit, *target, *replace, *paused, *crashed;
-	bool destroy, refresh, all, json, plan_only;
+	char *applied, *outside, *limit, *forgotten, *target, *replace, *paused, *crashed;
+	bool older, destroy, refresh, all, json, plan_only;
 } golden;
 
 static bool listed(const char *list, const char *word)
@@ -71,6 +74,7 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	              : g_str_equal(name, "APPLIED")     ? &g->applied
 	              : g_str_equal(name, "OUTSIDE")     ? &g->outside
 	              : g_str_equal(name, "LIMIT")       ? &g->limit
+	              : g_str_equal(name, "FORGOTTEN")   ? &g->forgotten
 	              : g_str_equal(name, "TARGET")      ? &g->target
 	              : g_str_equal(name, "REPLACE")     ? &g->replace
 	              : g_str_equal(name, "CAPACITY")    ? &g->capacity
@@ -81,6 +85,7 @@ static void take(golden *g, const char *name, const char *rest, const char *body
 	              : g_str_equal(name, "EXPECT")      ? &g->expect
 	                                                 : NULL;
 	bool *flag = g_str_equal(name, "DESTROY")   ? &g->destroy
+	             : g_str_equal(name, "OLDER")   ? &g->older
 	             : g_str_equal(name, "REFRESH") ? &g->refresh
 	             : g_str_equal(name, "ALL")     ? &g->all
 	             : g_str_equal(name, "JSON")    ? &g->json
@@ -163,6 +168,8 @@ static void as_defined(np_node *copy, np_node *node, bool kvm)
 	copy->base.name = g_strdup(node->base.name);
 	copy->address = g_strdup(node->address);
 	copy->libvirt_name = g_strdup(node->libvirt_name);
+	copy->uuid = g_strdup(node->uuid);
+	copy->description = g_strdup(node->description);
 	copy->level = node->level;
 	copy->memory = node->memory;
 	copy->vcpus = node->vcpus;
@@ -182,13 +189,14 @@ static void as_defined(np_node *copy, np_node *node, bool kvm)
 /* Labs of a test while it runs; parts of them move into the world. */
 static struct {
 	np_lab *stored, *live, *applied;
+	bool older;
 } having;
 
 static np_seen_node *as_seen(np_node *node, bool kvm)
 {
 	np_seen_node *seen = np_seen_node_new();
-	const np_image *image = np_map_find(having.stored->images, node->image);
-	seen->image_id = g_strdup(image->id);
+	const np_image *image = node->image ? np_map_find(having.stored->images, node->image) : NULL;
+	seen->image_id = g_strdup(image ? image->id : NULL);
 	seen->inject_id = g_strdup(node->inject_id);
 	seen->share = g_strdup(node->site.share);
 	seen->hypervisor = np_node_is_site(node);
@@ -206,15 +214,20 @@ static GHashTable *as_applied(np_record *record)
 		g_hash_table_insert(applied, g_strdup(row->name), g_strdup(row->value));
 	}
 	np_record_free(record);
+	static const char *const lately[] = {"description", "bridges", "nic"};
+	for (unsigned i = 0; having.older && i < G_N_ELEMENTS(lately); i++)
+		g_hash_table_remove(applied, lately[i]);
+	if (having.older && g_strcmp0(g_hash_table_lookup(applied, "image"), NP_IMAGE_NONE) == 0)
+		g_hash_table_remove(applied, "image");
 	return applied;
 }
 
 static void fill_applied(np_seen_node *seen, const char *address, bool kvm)
 {
 	const np_node *was = having.applied ? np_lab_node(having.applied, address) : NULL;
-	const np_image *image = was ? np_map_find(having.applied->images, was->image) : NULL;
+	const np_image *image = was && was->image ? np_map_find(having.applied->images, was->image) : NULL;
 	if (was)
-		seen->applied = as_applied(np_node_record(was, kvm, image->id));
+		seen->applied = as_applied(np_node_record(was, NULL, kvm, image ? image->id : NULL));
 }
 
 static void fill_node(np_seen_site *site, np_node *node, const np_world *world, const golden *g)
@@ -228,6 +241,8 @@ static void fill_node(np_seen_site *site, np_node *node, const np_world *world, 
 	seen->ready = seen->power == NP_POWER_RUNNING && !listed(g->unready, node->address);
 	seen->unsettled = listed(g->unsettled, node->address);
 	seen->damaged = listed(g->damaged, node->address) ? g_strdup("root") : NULL;
+	const np_nic *access = np_node_access_nic(seen->node);
+	seen->ip = access ? access->address : 0;
 	fill_applied(seen, node->address, kvm);
 	if (seen->power == NP_POWER_RUNNING || seen->power == NP_POWER_PAUSED) {
 		seen->live = np_object_new(&np_node_kind, NULL);
@@ -343,6 +358,10 @@ static void change_disk(np_node *node, const char *field, const char *name, cons
 		disk->bus = index_of(np_bus_names, value);
 	else if (g_str_equal(field, "cache"))
 		disk->cache = index_of(np_cache_names, value);
+	else if (g_str_equal(field, "file"))
+		disk->source = g_strdup(value), disk->bus = NP_BUS_VIRTIO;
+	else if (g_str_equal(field, "lost"))
+		disk->lost = true, disk->size = 0;
 	else
 		disk->size = size_of(value);
 }
@@ -367,6 +386,8 @@ static void change_outside(np_node *node, const char *field, const char *value)
 		node->memory = size_of(value);
 	else if (g_str_equal(field, "vcpus"))
 		node->vcpus = (guint64)atoi(value);
+	else if (g_str_equal(field, "description"))
+		g_free(node->description), node->description = *value == '-' ? NULL : g_strdup(value);
 	else if (g_str_equal(field, "accel"))
 		node->accel = index_of(np_accel_names, value);
 	else if (g_str_equal(field, "cpu"))
@@ -454,6 +475,12 @@ static void set_limits(const np_world *world, const golden *g)
 	}
 }
 
+static void forget(np_world *world, const char *line)
+{
+	g_auto(GStrv) words = g_strsplit(line, " ", -1);
+	g_assert_true(g_hash_table_remove(np_world_node(world, words[0])->applied, words[1]));
+}
+
 static void add_source(np_world *world, const char *file, unsigned line, const char *value)
 {
 	np_option_source *source = g_new0(np_option_source, 1);
@@ -531,16 +558,20 @@ static void load_having(const golden *g)
 {
 	having.stored = load_resolved(g->have);
 	having.live = load_resolved(g->have);
+	having.older = g->older;
 	if (g->applied)
 		having.applied = load_resolved(g_str_has_prefix(g->applied, "same") ? g->have : g->applied);
 }
 
-static void set_capacity(np_host_facts *facts, const char *text)
+static void set_capacity(np_world *world, char *text)
 {
 	const char *why;
-	g_auto(GStrv) words = g_strsplit(text, " ", 2);
+	g_auto(GStrv) words = g_strsplit(g_strstrip(text), " ", -1);
+	np_host_facts *facts = &world->root->facts;
 	g_assert_true(np_size_parse(words[0], &facts->memory, &why));
 	facts->cpus = (unsigned)strtoul(words[1], NULL, 10);
+	if (words[2])
+		g_assert_true(np_size_parse(words[2], &world->room, &why));
 }
 
 static np_cidr read_range(const char *text)
@@ -599,7 +630,8 @@ static np_world *make_world(const golden *g, const char *name)
 		set_limits(world, g);
 	}
 	if (g->capacity)
-		set_capacity(&world->root->facts, g->capacity);
+		set_capacity(world, g->capacity);
+	each_line(world, g->forgotten, forget);
 	each_line(world, g->foreign, add_foreign);
 	each_line(world, g->ranges, add_range);
 	each_line(world, g->routes, add_route);
@@ -662,7 +694,7 @@ static char *outcome(const golden *g)
 static void golden_clear(golden *g)
 {
 	char *texts[] = {g->host, g->have,   g->off,    g->unready, g->unsettled, g->damaged, g->unreachable, g->nokvm, g->foreign,
-	                 g->want, g->expect, g->applied, g->outside, g->limit,   g->target,      g->replace, g->graph,
+	                 g->want, g->expect, g->applied, g->outside, g->limit,   g->forgotten, g->target,      g->replace, g->graph,
 	                 g->capacity, g->ranges, g->routes, g->paused, g->crashed};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);

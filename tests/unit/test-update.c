@@ -115,6 +115,22 @@ static void test_nothing(void)
 	expect(lab, NULL, NULL, "");
 }
 
+#define FILE_DISK(bus, target)                                                                                              \
+	"<disk type='file' device='disk'><source file='/srv/other.img'/><target dev='" target "' bus='" bus "'/>" ALIAS("own") "</disk>"
+#define CD "<disk type='file' device='cdrom'><source file='/srv/cd.iso'/><target dev='sdz' bus='sata'/></disk>"
+
+/* One that others attached is taken away, and what is in the drive stays. */
+static void test_foreign_disk(void)
+{
+	g_autoptr(fixture) lab = same_lab();
+	g_autoptr(GString) text = g_string_new(running);
+	g_string_replace(text, "<devices>", "<devices>" FILE_DISK("virtio", "vdx") CD, 1);
+	expect(lab, text->str, NULL, "unplug disk 'vdx*' own\n");
+	g_string_replace(text, "bus='virtio'/>" ALIAS("own"), "bus='usb'/>" ALIAS("own"), 1);
+	expect(lab, text->str, NULL,
+	       "refused: Domain 'devstack.node': disk 'vdx*' is on bus usb, where nothing is plugged or unplugged while it runs.");
+}
+
 static void test_size(void)
 {
 	g_autoptr(fixture) lab = same_lab();
@@ -269,6 +285,23 @@ static void test_places(void)
 	g_assert_cmpstr(place, ==, "0000:00:00.0");
 }
 
+/* libvirt gives no domain another UUID; where the lab file names none, it is the one that it has. */
+static void test_uuid(void)
+{
+	static const char had[] = "9f86d081-884c-4d65-9a2f-eaa0c55ad015";
+	g_autoptr(fixture) lab = same_lab();
+	np_node *node = np_lab_node(lab, "node");
+	for (int named = 0; named < 2; named++) {
+		g_autoptr(xmlDoc) stored = np_xml_parse(running, "stored", NULL);
+		np_xml_add_text(xmlDocGetRootElement(stored), "uuid", had);
+		if (named)
+			np_object_mark(&np_node_kind, &node->base, "uuid");
+		g_autoptr(xmlDoc) doc = np_domain_keep(&(np_domain_spec){.lab = "devstack", .node = node}, xmlDocGetRootElement(stored), NULL);
+		g_autofree char *uuid = np_xml_get(xmlDocGetRootElement(doc), "uuid");
+		g_assert_cmpstr(uuid, ==, named ? node->uuid : had);
+	}
+}
+
 /* A device that came while the domain ran stays where it went, unless the definition has something there. */
 static void test_live_places(void)
 {
@@ -334,6 +367,8 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/update/nothing", test_nothing);
+	g_test_add_func("/update/foreign-disk", test_foreign_disk);
+	g_test_add_func("/update/uuid", test_uuid);
 	g_test_add_func("/update/size", test_size);
 	g_test_add_func("/update/no-balloon", test_no_balloon);
 	g_test_add_func("/update/nics", test_nics);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The plan against the machine that it runs on: memory, CPUs, routes, other libvirt networks. The witnesses are /proc, ip and
+# The plan against the machine that it runs on: memory, CPUs, disk, routes, other libvirt networks. The witnesses are /proc, df, ip and
 # virsh. Nothing is booted; what is made is one route and one network, both gone afterwards.
 set -euo pipefail
 # shellcheck source=tests/lint/lib.bash
@@ -60,6 +60,15 @@ write_lab "$((mib + 1))MiB" 1 'host: {overcommit: true}'
 plans 0 ''
 write_lab 64MiB $((cpus + 1))
 plans 0 "node 'a' has $((cpus + 1)) vCPUs, more than the $cpus of the host"
+
+# A disk of what is free, and one larger by half: what is free may change between df and the plan.
+mib=$(($(df -B1M --output=avail /var/lib | tail -n 1) - 1024))
+write_lab 64MiB 1 "  b: {image: hollow, accel: emulate, memory: 64MiB, vcpus: 1, nics: [mgmt], disks: {data: ${mib}MiB}}"
+plans 0 ''
+write_lab 64MiB 1 "  b: {image: hollow, accel: emulate, memory: 64MiB, vcpus: 1, nics: [mgmt], disks: {data: $((mib * 3 / 2))MiB}}"
+plans 0 'free in /var/lib/nestplan; a guest that cannot write to its disk is paused'
+out=$("$nestplan" doctor "$folder/lab.yaml" 2>&1 </dev/null) || true # of other things it may complain
+[[ $out == *'the disks that the lab would add may take'* ]] || complain "doctor says nothing of the disks: $out"
 
 write_lab 64MiB 1
 ip route add "$inside" dev lo

@@ -61,11 +61,23 @@ static const char detect[] =
 	"fi\n";
 
 /* Interfaces that are gone are not looked for; the files of them go, those that others wrote stay. start DEVICE: what is
- * not up, or has another address. */
+ * not up, or has another address. attach NIC BRIDGE: into a bridge that is there already, or out of one of nestplan's. */
 static const char epilogue[] =
 	"for file in /etc/systemd/network/10-nestplan-*; do\n"
 	"  case $kept in *\" $file \"*) ;; *) rm -f \"$file\" ;; esac\n"
 	"done\n"
+	"attach() {\n"
+	"  now=$(readlink \"/sys/class/net/$1/master\")\n"
+	"  now=${now##*/}\n"
+	"  if [ \"$now\" = \"$2\" ]; then return 0\n"
+	"  elif [ -n \"$2\" ]; then\n"
+	"    [ -e \"/sys/class/net/$2\" ] || return 0\n"
+	"    ip -4 addr flush dev \"$1\"\n"
+	"    ip link set dev \"$1\" master \"$2\" && ip link set dev \"$1\" up || fail \"NIC '$1' cannot be put into bridge '$2'\"\n"
+	"  else\n"
+	"    case $now in np[0-9a-f][0-9a-f]*) ip link set dev \"$1\" nomaster || fail \"NIC '$1' stays in bridge '$now'\" ;; esac\n"
+	"  fi\n"
+	"}\n"
 	"start() {\n"
 	"  case $style in\n"
 	"    netplan) netplan apply ;;\n"
@@ -143,6 +155,16 @@ static bool append_style(GString *script, const np_node *node, const char *name,
 	return true;
 }
 
+static void append_attach(GString *script, const GPtrArray *ifaces)
+{
+	for (guint i = 0; i < ifaces->len; i++) {
+		const np_iface *iface = g_ptr_array_index(ifaces, i);
+		g_autofree char *name = g_shell_quote(iface->name);
+		g_autofree char *bridge = g_shell_quote(iface->bridge ? iface->bridge : "");
+		g_string_append_printf(script, "attach %s %s\n", name, bridge);
+	}
+}
+
 static void append_ifaces(GString *script, const np_node *node)
 {
 	g_autoptr(GPtrArray) ifaces = np_ifaces_of(node);
@@ -152,6 +174,7 @@ static void append_ifaces(GString *script, const np_node *node)
 		g_autofree char *mac = g_shell_quote(iface->mac);
 		g_string_append_printf(script, "settle %s %s\n", name, mac);
 	}
+	append_attach(script, ifaces);
 	for (guint i = 0; i < ifaces->len; i++) {
 		const np_iface *iface = g_ptr_array_index(ifaces, i);
 		/* What nothing configures is up when somebody inside wants it to be. */

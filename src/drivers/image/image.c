@@ -9,10 +9,11 @@
 #include "base/error.h"
 #include "drivers/image/cache.h"
 #include "lab/image_format.h"
+#include "lab/lab.h"
 
 static bool is_remote(const char *source)
 {
-	return strstr(source, "://") != NULL && !g_str_has_prefix(source, "file://");
+	return np_text_is_url(source) && !g_str_has_prefix(source, "file://");
 }
 
 /* Absolute path of a local file, which is downloaded where the source is a URL. */

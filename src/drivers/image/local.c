@@ -61,9 +61,25 @@ static bool may_use_kvm(int uid, int gid)
 	struct stat st;
 	if (uid <= 0 || stat("/dev/kvm", &st) != 0)
 		return true;
-	mode_t wanted = st.st_uid == (uid_t)uid ? S_IRUSR | S_IWUSR
-	                : in_group(uid, gid, st.st_gid) ? S_IRGRP | S_IWGRP : S_IROTH | S_IWOTH;
+	mode_t wanted = st.st_uid == (uid_t)uid         ? S_IRUSR | S_IWUSR
+	                : in_group(uid, gid, st.st_gid) ? S_IRGRP | S_IWGRP
+	                                                : S_IROTH | S_IWOTH;
 	return (st.st_mode & wanted) == wanted;
+}
+
+/* Not what is kept for root: QEMU runs as another user. */
+static guint64 bytes_free(const char *folder)
+{
+	struct statvfs fs;
+	return statvfs(folder, &fs) == 0 ? (guint64)fs.f_bavail * fs.f_frsize : 0;
+}
+
+guint64 np_local_room(const char *storage)
+{
+	g_auto(np_local_facts) facts = {0};
+	g_autofree char *path = g_canonicalize_filename(storage, NULL);
+	walk(path, -1, -1, &facts);
+	return bytes_free(facts.storage);
 }
 
 void np_local_look(const char *storage, int uid, int gid, np_local_facts *ret)
@@ -72,9 +88,7 @@ void np_local_look(const char *storage, int uid, int gid, np_local_facts *ret)
 	g_autofree char *path = g_canonicalize_filename(storage, NULL);
 	walk(path, uid, gid, ret);
 	ret->kvm_denied = !may_use_kvm(uid, gid);
-	struct statvfs fs;
-	if (statvfs(ret->storage, &fs) == 0)
-		ret->free = (guint64)fs.f_bfree * fs.f_frsize;
+	ret->free = bytes_free(ret->storage);
 	for (unsigned i = 0; i < G_N_ELEMENTS(programs); i++) {
 		g_autofree char *found = g_find_program_in_path(programs[i]);
 		/* Debian keeps these where only root's PATH looks. */

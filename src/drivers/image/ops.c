@@ -11,4 +11,4 @@ static char *share(const np_lab *lab, const np_site *site, GCancellable *cancel,
 	return g_steal_pointer(&built.path);
 }
 
-const np_image_ops np_image_files = {.share = share, .local = np_local_look};
+const np_image_ops np_image_files = {.share = share, .local = np_local_look, .room = np_local_room};

@@ -167,6 +167,13 @@ static void keep_machine(keeper *k, xmlNode *from)
 		xmlSetProp(g_ptr_array_index(type, 0), BAD_CAST "machine", BAD_CAST machine);
 }
 
+/* Where the lab file names none, the domain stays the one that it is. */
+static void keep_uuid(keeper *k, const np_node *node, xmlNode *from)
+{
+	if (!np_object_has(&np_node_kind, &node->base, "uuid"))
+		replace_children(k->root, from, "uuid");
+}
+
 /* New disks were numbered as if there were no others. */
 static void move_new_targets(keeper *k)
 {
@@ -195,6 +202,7 @@ xmlDoc *np_domain_keep(const np_domain_spec *spec, xmlNode *stored, xmlNode *liv
 	keeper k = {.root = xmlDocGetRootElement(doc), .places = places, .targets = targets};
 	if (stored) {
 		keep_machine(&k, stored);
+		keep_uuid(&k, spec->node, stored);
 		keep_controllers(&k, stored);
 		keep_small_devices(&k, stored);
 	}

@@ -58,6 +58,26 @@ static void read_disks(xmlNode *root, np_node *node)
 	np_object_mark(&np_node_kind, &node->base, "disks");
 }
 
+/* Ones that somebody attached by hand, shown by their place. */
+static void read_foreign_disks(xmlNode *root, np_node *node)
+{
+	g_autoptr(GPtrArray) found = np_xml_find(root, NP_FOREIGN_DISKS);
+	for (guint i = 0; i < found->len; i++) {
+		xmlNode *element = g_ptr_array_index(found, i);
+		g_autofree char *target = np_xml_get(element, "target/@dev");
+		g_autofree char *name = np_foreign_disk_name(target);
+		np_disk *disk = np_object_new(&np_disk_kind, name);
+		disk->source = np_xml_get(element, "source/@file");
+		if (!disk->source)
+			disk->source = np_xml_get(element, "source/@dev");
+		if (!disk->source)
+			disk->source = g_strdup("nothing");
+		/* Nothing is unplugged from a bus that is not known. */
+		disk->bus = enum_of(np_bus_names, np_xml_get(element, "target/@bus"), NP_BUS_SATA);
+		g_ptr_array_add(np_objects_own(&node->disks), disk);
+	}
+}
+
 static void read_address(xmlNode *root, np_nic *nic)
 {
 	g_autoptr(GPtrArray) found = np_xml_find(root, "metadata/np:lab/np:nic");
@@ -122,6 +142,10 @@ static void read_node(xmlNode *root, const np_mark *mark, np_node *node)
 	node->uuid = np_xml_get(root, "uuid");
 	node->address = g_strdup(mark->address);
 	node->level = np_address_level(mark->address);
+	/* Of a machine that was taken over by import --adopt the title is the description where it has no other. */
+	node->description = np_xml_get(root, "description");
+	if (!node->description)
+		node->description = np_xml_get(root, "title");
 	read_size(root, node);
 	node->accel = g_strcmp0(type, "kvm") == 0 ? NP_ACCEL_KVM : NP_ACCEL_EMULATE;
 	static const char *const observed[] = {"accel", "cpu"};
@@ -129,6 +153,7 @@ static void read_node(xmlNode *root, const np_mark *mark, np_node *node)
 		np_object_mark(&np_node_kind, &node->base, observed[i]);
 	read_cpu(root, &node->cpu);
 	read_disks(root, node);
+	read_foreign_disks(root, node);
 	read_nics(root, mark->lab, node);
 }
 

@@ -278,7 +278,8 @@ static char *nic_name(xmlNode *element, const np_network *network, unsigned numb
 	g_autofree char *numbered = g_strdup_printf("nic-%u", number);
 	bool ours = alias && g_str_has_prefix(alias, NP_NIC_ALIAS);
 	g_autofree char *key = g_strconcat("nic ", network->base.name, NULL);
-	bool fits = strlen(network->base.name) <= NIC_MAX_LENGTH && !g_hash_table_contains(taken, key);
+	bool fits = strlen(network->base.name) <= NIC_MAX_LENGTH && strcmp(network->base.name, "lo") != 0 &&
+	            !g_hash_table_contains(taken, key);
 	return np_import_name(taken, "nic",
 	                      ours   ? alias + strlen(NP_NIC_ALIAS)
 	                      : fits ? network->base.name

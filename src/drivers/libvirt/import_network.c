@@ -59,6 +59,7 @@ static const char *cannot_be(const np_importer *importer, xmlNode *root, const n
 	bool adopt = importer->request->adopt;
 	g_autofree char *mode = np_xml_get(root, "forward/@mode");
 	bool bridged = g_strcmp0(mode, "bridge") == 0;
+	np_cidr of;
 	if (mode && !g_strv_contains(np_net_mode_names, mode))
 		return "its forward mode is none of a lab's";
 	if ((bridged || adopt) && !is_bridge_name(seen->device))
@@ -69,6 +70,8 @@ static const char *cannot_be(const np_importer *importer, xmlNode *root, const n
 		return "it has no IPv4 range, which a lab's network needs";
 	if (seen->cidr.prefix < 8 || seen->cidr.prefix > 30)
 		return "its prefix length is not from 8 to 30";
+	if (np_cidr_reserved(seen->cidr, &of))
+		return "its range is loopback, link-local, multicast or reserved";
 	return overlaps(importer, seen->cidr) ? "its range overlaps that of another" : NULL;
 }
 
@@ -144,7 +147,9 @@ void np_import_network(np_importer *importer, const char *key, xmlNode *root)
 	}
 	reader r = {importer, root, network_new(importer, np_name_in_lab(importer->request->name, name)), about};
 	reservations_read(importer, root);
-	bool usable = seen->network->cidr.prefix >= 8 && seen->network->cidr.prefix <= 30;
+	np_cidr of;
+	bool usable = seen->network->cidr.prefix >= 8 && seen->network->cidr.prefix <= 30 &&
+	              !np_cidr_reserved(seen->network->cidr, &of);
 	if (usable && !overlaps(importer, seen->network->cidr)) {
 		r.network->cidr = seen->network->cidr;
 		mark(r.network, "cidr");

@@ -25,6 +25,11 @@ char *np_disk_of_volume(const char *node, const char *volume)
 	return length >= sizeof(ending) ? g_strndup(volume + prefix + 1, length - strlen(ending)) : NULL;
 }
 
+char *np_foreign_disk_name(const char *target)
+{
+	return g_strconcat(target ? target : "disk", "*", NULL);
+}
+
 char *np_marker_name(const char *volume)
 {
 	g_autofree char *uuid = g_uuid_string_random();

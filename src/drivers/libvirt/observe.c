@@ -74,11 +74,21 @@ static const np_volume_info *volume_of(GHashTable *volumes, const np_node *node,
 	return g_hash_table_lookup(volumes, volume);
 }
 
-static void set_node_sizes(np_node *node, GHashTable *volumes)
+/* Where a pool is missing, or cannot be looked into, nothing is known to be lost. */
+static bool is_lost(np_conn *conn, const char *pool, const np_node *node, const np_disk *disk)
+{
+	g_autofree char *volume = np_volume_name(node->base.name, disk->base.name);
+	return np_volume_is_gone(conn, pool, volume);
+}
+
+static void set_node_sizes(np_conn *conn, const char *pool, np_node *node, GHashTable *volumes)
 {
 	for (guint j = 0; node && j < node->disks->len; j++) {
 		np_disk *disk = g_ptr_array_index(node->disks, j);
+		if (disk->source)
+			continue;
 		const np_volume_info *info = volume_of(volumes, node, disk);
+		disk->lost = !info && is_lost(conn, pool, node, disk);
 		if (!info)
 			continue;
 		disk->size = info->capacity;
@@ -98,7 +108,7 @@ static void find_damage(np_seen_node *seen, GHashTable *volumes)
 	}
 }
 
-static void set_volumes(np_seen_site *site, GPtrArray *volumes)
+static void set_volumes(np_conn *conn, const char *pool, np_seen_site *site, GPtrArray *volumes)
 {
 	g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
 	for (guint i = 0; i < volumes->len; i++) {
@@ -108,8 +118,8 @@ static void set_volumes(np_seen_site *site, GPtrArray *volumes)
 	}
 	for (guint i = 0; i < site->nodes->len; i++) {
 		np_seen_node *seen = g_ptr_array_index(site->nodes, i);
-		set_node_sizes(seen->node, by_name);
-		set_node_sizes(seen->live, by_name);
+		set_node_sizes(conn, pool, seen->node, by_name);
+		set_node_sizes(conn, pool, seen->live, by_name);
 		find_damage(seen, by_name);
 	}
 }
@@ -122,7 +132,7 @@ static bool observe_volumes(np_conn *conn, const char *lab, np_seen_site *site, 
 	g_autofree char *pool = np_pool_name(lab);
 	g_autoptr(GPtrArray) volumes = np_volumes_read(conn, pool, &site->pool, error);
 	if (volumes)
-		set_volumes(site, volumes);
+		set_volumes(conn, pool, site, volumes);
 	return volumes != NULL;
 }
 

@@ -177,7 +177,22 @@ static bool can_be_plugged(const planner *p, xmlNode *disk, const char *name, GE
 	return refuse(p, error, "disk '%s' is on bus %s, where nothing is plugged or unplugged while it runs.", name, bus);
 }
 
-/* Disks that are no volumes of the node are others' affair. */
+/* What others attached: what it holds stays theirs. */
+static bool plan_foreign_disks(planner *p, GError **error)
+{
+	g_autoptr(GPtrArray) found = np_xml_find(p->live, NP_FOREIGN_DISKS);
+	for (guint i = 0; i < found->len; i++) {
+		xmlNode *disk = g_ptr_array_index(found, i);
+		g_autofree char *target = np_xml_get(disk, "target/@dev");
+		g_autofree char *name = np_foreign_disk_name(target);
+		if (!can_be_plugged(p, disk, name, error))
+			return false;
+		unplug(p, disk, disk_words(name));
+	}
+	return true;
+}
+
+/* Volumes that are not the node's are others' affair. */
 static bool plan_lost_disks(planner *p, GError **error)
 {
 	g_autoptr(GPtrArray) found = np_xml_find(p->live, "devices/disk[@type='volume' and not(serial='" NP_SHARE_SERIAL "')]");
@@ -285,7 +300,7 @@ static int free_ports(xmlNode *live)
 static bool plan_running(planner *p, GError **error)
 {
 	plan_lost_interfaces(p);
-	if (!plan_lost_disks(p, error) || !plan_sizes(p, error))
+	if (!plan_foreign_disks(p, error) || !plan_lost_disks(p, error) || !plan_sizes(p, error))
 		return false;
 	plan_interfaces(p);
 	if (!plan_disks(p, error) || !plan_vcpus(p, error) || !plan_memory(p, error))

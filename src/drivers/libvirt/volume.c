@@ -242,6 +242,16 @@ GPtrArray *np_volumes_read(np_conn *conn, const char *name, bool *exists, GError
 	return handles ? read_infos(handles) : NULL;
 }
 
+bool np_volume_is_gone(np_conn *conn, const char *pool_name, const char *name)
+{
+	g_autoptr(virStoragePool) pool = np_pool_find(conn, pool_name, NULL);
+	/* What the daemon knows of the folder may be old. */
+	if (!pool || virStoragePoolRefresh(pool, 0) < 0)
+		return false;
+	g_autoptr(virStorageVol) volume = virStorageVolLookupByName(pool, name);
+	return !volume && np_virt_error_is(VIR_ERR_NO_STORAGE_VOL);
+}
+
 GPtrArray *np_volume_names(np_conn *conn, const char *name, GError **error)
 {
 	g_autoptr(virStoragePool) pool = NULL;

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What exists, as a sum: a plan that deletes says nothing of what it deletes but the address. */
+#include <string.h>
+
+#include "plan/diff.h"
+#include "plan/rows.h"
+
+typedef struct {
+	const np_plan *plan;
+	const np_lab *lab;
+	GChecksum *sum;
+} digest;
+
+/* With its end, so that two texts are not as good as one. */
+static void add(const digest *d, const char *text)
+{
+	g_checksum_update(d->sum, (const guchar *)(text ? text : "\1"), text ? (gssize)strlen(text) + 1 : 2);
+}
+
+/* Takes the rows. */
+static void add_rows(const digest *d, np_record *rows)
+{
+	for (guint i = 0; i < np_record_length(rows); i++) {
+		add(d, np_record_row(rows, i)->name);
+		add(d, np_record_row(rows, i)->value);
+	}
+	add(d, "");
+	np_record_free(rows);
+}
+
+static void add_node(const digest *d, const np_seen_node *seen)
+{
+	add(d, seen->node->address);
+	add(d, seen->node->uuid);
+	add(d, np_power_names[seen->power]);
+	add(d, seen->damaged);
+	add_rows(d, np_rows_stored_node(seen, np_lab_node(d->lab, seen->node->address)));
+	np_record *live = np_rows_live_node(seen);
+	if (live) /* a balloon moves on its own; where that counts the plan says so */
+		np_record_remove(live, "memory");
+	add_rows(d, live);
+	add(d, seen->inside && seen->inside->reachable ? "known" : "unknown");
+}
+
+static void add_network(const digest *d, const np_seen_network *seen)
+{
+	add(d, seen->network->address);
+	add(d, seen->active ? "active" : "");
+	add_rows(d, np_rows_stored_network(seen, seen->network));
+	add_rows(d, np_rows_live_network(seen, seen->network));
+}
+
+static void add_site(const digest *d, const np_seen_site *site)
+{
+	for (guint i = 0; i < site->networks->len; i++) {
+		const np_seen_network *seen = g_ptr_array_index(site->networks, i);
+		if (np_plan_has_in_scope(d->plan, seen->network->address))
+			add_network(d, seen);
+	}
+	for (guint i = 0; i < site->nodes->len; i++) {
+		const np_seen_node *seen = g_ptr_array_index(site->nodes, i);
+		if (np_plan_has_in_scope(d->plan, seen->node->address))
+			add_node(d, seen);
+		if (seen->inside)
+			add_site(d, seen->inside);
+	}
+}
+
+void np_plan_digest(const np_plan *plan, const np_lab *lab, const np_world *world, GChecksum *sum)
+{
+	digest d = {plan, lab, sum};
+	add_site(&d, world->root);
+}
