@@ -116,6 +116,12 @@ bad_storage() {
     write_lab "$work/gone"
     np 0 apply --auto-approve
     rm -rf "$work/gone"
+    np 2 plan --detailed-exitcode
+    expect_contains 'plan' 'gone: volume deleted' "$(out)"
+    np 0 apply --auto-approve
+    np 0 plan --detailed-exitcode
+    expect_equal 'the node, on new disks' running "$(domain_state "$lab.a")"
+    rm -rf "$work/gone"
     np 0 destroy --auto-approve
     expect_nothing_left
 }

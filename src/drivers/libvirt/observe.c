@@ -74,7 +74,7 @@ static const np_volume_info *volume_of(GHashTable *volumes, const np_node *node,
 	return g_hash_table_lookup(volumes, volume);
 }
 
-/* Where a pool is missing, or cannot be looked into, nothing is known to be lost. */
+/* Where the lab has no pool, or one that cannot be looked into, nothing is known to be lost. */
 static bool is_lost(np_conn *conn, const char *pool, const np_node *node, const np_disk *disk)
 {
 	g_autofree char *volume = np_volume_name(node->base.name, disk->base.name);

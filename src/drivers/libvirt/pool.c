@@ -31,22 +31,23 @@ static virStoragePoolPtr lookup(np_conn *conn, const char *name, GError **error)
 	return pool;
 }
 
+/* Somebody removed the folder, or it could never be made. */
+static bool folder_is_missing(void)
+{
+	virErrorPtr last = virGetLastError();
+	return last && last->code == VIR_ERR_SYSTEM_ERROR && last->int1 == ENOENT;
+}
+
+/* NP_ERROR_NOT_FOUND: its folder is missing. */
 static bool activate(np_conn *conn, virStoragePoolPtr pool, GError **error)
 {
 	/* Not valid: another process has started it meanwhile. */
 	if (virStoragePoolIsActive(pool) == 1 || virStoragePoolCreate(pool, 0) == 0 ||
 	    np_virt_error_is(VIR_ERR_OPERATION_INVALID))
 		return true;
-	np_virt_error(error, NP_ERROR_FAILED, "Storage pool '%s' cannot be started at %s", virStoragePoolGetName(pool),
-	              conn->uri);
+	int code = folder_is_missing() ? NP_ERROR_NOT_FOUND : NP_ERROR_FAILED;
+	np_virt_error(error, code, "Storage pool '%s' cannot be started at %s", virStoragePoolGetName(pool), conn->uri);
 	return false;
-}
-
-/* Somebody removed the folder, or it could never be made. */
-static bool folder_is_missing(void)
-{
-	virErrorPtr last = virGetLastError();
-	return last && last->code == VIR_ERR_SYSTEM_ERROR && last->int1 == ENOENT;
 }
 
 /* An inactive pool shows no volumes; disks that only seem to be missing would be made anew. So it is started. One without its
@@ -57,7 +58,7 @@ virStoragePoolPtr np_pool_find(np_conn *conn, const char *name, GError **error)
 	g_autoptr(GError) local = NULL;
 	if (!pool || activate(conn, pool, &local))
 		return g_steal_pointer(&pool);
-	if (!folder_is_missing())
+	if (!g_error_matches(local, NP_ERROR, NP_ERROR_NOT_FOUND))
 		g_propagate_error(error, g_steal_pointer(&local));
 	return NULL;
 }

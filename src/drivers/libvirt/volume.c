@@ -244,10 +244,15 @@ GPtrArray *np_volumes_read(np_conn *conn, const char *name, bool *exists, GError
 
 bool np_volume_is_gone(np_conn *conn, const char *pool_name, const char *name)
 {
-	g_autoptr(virStoragePool) pool = np_pool_find(conn, pool_name, NULL);
-	/* What the daemon knows of the folder may be old. */
-	if (!pool || virStoragePoolRefresh(pool, 0) < 0)
-		return false;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(virStoragePool) pool = np_pool_find(conn, pool_name, &error);
+	/* What the daemon knows of the folder may be old. It stops a pool whose folder is not there. */
+	if (pool && virStoragePoolRefresh(pool, 0) < 0) {
+		g_clear_pointer(&pool, virStoragePoolFree);
+		pool = np_pool_find(conn, pool_name, &error);
+	}
+	if (!pool)
+		return !error && np_pool_exists(conn, pool_name);
 	g_autoptr(virStorageVol) volume = virStorageVolLookupByName(pool, name);
 	return !volume && np_virt_error_is(VIR_ERR_NO_STORAGE_VOL);
 }

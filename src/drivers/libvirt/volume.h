@@ -16,7 +16,7 @@ bool np_volume_create(np_conn *conn, const char *pool, const char *name, const c
 bool np_volume_grow(np_conn *conn, const char *pool, const char *name, guint64 capacity, GError **error);
 bool np_volume_delete(np_conn *conn, const char *pool, const char *name, GError **error);
 
-/* Whether an active pool has no such volume, also after a look at its folder. */
+/* Whether a pool has no such volume, also after a look at its folder; one without its folder has none. false: not known either. */
 bool np_volume_is_gone(np_conn *conn, const char *pool, const char *name);
 /* Of all but incomplete ones, without asking for each of them; empty when there is no pool. */
 GPtrArray *np_volume_names(np_conn *conn, const char *pool, GError **error);
