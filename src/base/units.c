@@ -32,6 +32,12 @@ static const unit duration_units[] = {
         {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}, {"d", 24 * 60 * 60 * 1000},
 };
 
+guint64 np_size_up(guint64 bytes, guint64 whole)
+{
+	guint64 over = bytes % whole;
+	return over && bytes <= G_MAXUINT64 - whole ? bytes - over + whole : bytes;
+}
+
 const char *np_uint_text(guint64 number, char text[NP_UINT_TEXT])
 {
 	char *begin = text + NP_UINT_TEXT - 1;

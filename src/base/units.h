@@ -16,6 +16,8 @@ char *np_size_format(guint64 bytes);
 /* The same without an allocation: writes it into `text` and returns that. */
 #define NP_SIZE_TEXT (NP_UINT_TEXT + 3)
 const char *np_size_text(guint64 bytes, char text[NP_SIZE_TEXT]);
+/* The next multiple of `whole`; one that no 64 bits hold stays as it is. */
+guint64 np_size_up(guint64 bytes, guint64 whole);
 /* For people: "812 MiB", "7.9 GiB". Caller frees. */
 char *np_size_human(guint64 bytes);
 

@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/ident.h"
+#include "base/units.h"
 #include "lab/scalar.h"
 #include "lab/walk.h"
 
@@ -103,6 +104,17 @@ static void root_complete(np_node *node)
 	g_ptr_array_insert(np_objects_own(&node->disks), 0, root);
 }
 
+/* A machine that asks for less than a whole unit gets the whole one: what it has would differ from what it asked for, for ever. */
+static void sizes_complete(np_node *node)
+{
+	node->memory = np_size_up(node->memory, NP_MEMORY_UNIT);
+	node->memory_max = np_size_up(node->memory_max, NP_MEMORY_UNIT);
+	for (guint i = 0; i < node->disks->len; i++) {
+		np_disk *disk = node->disks->pdata[i];
+		disk->size = np_size_up(disk->size, NP_DISK_UNIT);
+	}
+}
+
 static void image_complete(const completer *c, np_node *node)
 {
 	node->root_image = node->image ? g_hash_table_lookup(c->images, node->image) : NULL;
@@ -131,6 +143,7 @@ static void node_complete(const completer *c, np_site *parent, guint position)
 		protect_note(node);
 	root_complete(node);
 	np_walk_object(c->defaults, node, defaults_fill, NULL);
+	sizes_complete(node);
 	np_walk_object(c->paths, node, paths_resolve, lab->folder);
 	if (node->uuid == NULL)
 		node->uuid = np_ident_uuid(lab->name, "domain", node->address, NULL);

@@ -48,9 +48,13 @@ typedef struct {
 	GPtrArray *features; /* of np_feature* */
 } np_cpu;
 
+/* libvirt and QEMU give no parts of these: memory is rounded up to MiB (qemuDomainAlignMemorySizes), volumes to KiB. */
+#define NP_MEMORY_UNIT (G_GUINT64_CONSTANT(1) << 20)
+#define NP_DISK_UNIT   (G_GUINT64_CONSTANT(1) << 10)
+
 typedef struct {
 	np_object base;
-	guint64 size; /* bytes; 0 for "root": the image's own size */
+	guint64 size; /* bytes, whole NP_DISK_UNITs; 0 for "root": the image's own size */
 	int bus, cache;
 	gboolean lost; /* observed: its volume is gone */
 	char *source;  /* observed: no volume of the lab's but this file or device, which is never deleted; NULL: a volume */
@@ -135,7 +139,7 @@ struct np_node {
 	char *uuid;        /* after complete: always set */
 	char *description;
 	char *image;       /* after complete: NULL where the file says no-image */
-	guint64 memory, vcpus; /* bytes */
+	guint64 memory, vcpus; /* bytes, whole NP_MEMORY_UNITs, as memory_max is */
 	guint64 memory_max, vcpus_max; /* as far as those can be raised while it runs; 0: not given, as much as it has */
 	int accel;             /* np_accel */
 	np_cpu cpu;
@@ -177,6 +181,7 @@ typedef struct {
 typedef struct {
 	np_object base;
 	GPtrArray *authorized_keys; /* of char*: files or literal keys */
+	char *keys_id;              /* np_access_keys_id of what they are; filled by whoever reads the files, else NULL */
 } np_access;
 
 typedef struct {

@@ -34,7 +34,7 @@ const np_kind np_cpu_kind = {
 
 static const np_field disk_fields[] = {
         {NP_FIELD(np_disk, size, "size", NP_FIELD_SIZE), .min = 1024 * 1024, .flags = NP_FIELD_COMPARED,
-         .impact = NP_IMPACT_RESTART, .doc = "Size; the root disk may leave it out and takes its image's."},
+         .impact = NP_IMPACT_RESTART, .doc = "Size, rounded up to KiB; the root disk may leave it out and takes its image's."},
         {NP_FIELD(np_disk, bus, "bus", NP_FIELD_ENUM), .values = np_bus_names, .def = "virtio",
          .flags = NP_FIELD_COMPARED, .impact = NP_IMPACT_RESTART, .doc = "How it is attached."},
         {NP_FIELD(np_disk, cache, "cache", NP_FIELD_ENUM), .values = np_cache_names, .def = "default",
@@ -164,7 +164,7 @@ static const np_field node_fields[] = {
          .doc = "Image of the root disk, by its name in images; no-image where the root disk begins empty, or was taken "
                 "over by import --adopt."},
         {NP_FIELD(np_node, memory, "memory", NP_FIELD_SIZE), .min = 1024 * 1024, .flags = NP_FIELD_COMPARED,
-         .impact = NP_IMPACT_RESTART, .doc = "Memory."},
+         .impact = NP_IMPACT_RESTART, .doc = "Memory, in whole MiB: others are rounded up."},
         {NP_FIELD(np_node, vcpus, "vcpus", NP_FIELD_UINT), .min = 1, .max = 4096, .flags = NP_FIELD_COMPARED,
          .impact = NP_IMPACT_RESTART, .doc = "Number of virtual CPUs."},
         {NP_FIELD(np_node, memory_max, "memory_max", NP_FIELD_SIZE), .min = 1024 * 1024, .flags = NP_FIELD_COMPARED,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/units.h"
 #include "drivers/libvirt/domain_xml.h"
 #include "drivers/libvirt/names.h"
 
@@ -118,7 +119,7 @@ static guint64 memory_of(xmlNode *root, const char *element)
 	g_autofree char *attribute = g_strconcat(element, "/@unit", NULL);
 	g_autofree char *unit = np_xml_get(root, attribute);
 	bool bytes = g_strcmp0(unit, "b") == 0 || g_strcmp0(unit, "bytes") == 0;
-	return np_xml_get_uint(root, element) * (bytes ? 1 : 1024);
+	return np_size_up(np_xml_get_uint(root, element) * (bytes ? 1 : 1024), NP_MEMORY_UNIT);
 }
 
 /* What the guest has now: the balloon, and virtual CPUs that are not plugged in, make it less than the most it could have. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/units.h"
 #include "drivers/libvirt/describe.h"
 #include "drivers/libvirt/names.h"
 #include "drivers/libvirt/network_read.h"
@@ -91,7 +92,7 @@ static void set_node_sizes(np_conn *conn, const char *pool, np_node *node, GHash
 		disk->lost = !info && is_lost(conn, pool, node, disk);
 		if (!info)
 			continue;
-		disk->size = info->capacity;
+		disk->size = np_size_up(info->capacity, NP_DISK_UNIT);
 		np_object_mark(&np_disk_kind, &disk->base, "size");
 	}
 }
