@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "cli/cli.h"
 #include "drivers/image/image.h"
+#include "lab/access.h"
 #include "world/observe.h"
 
 static const np_drivers drivers = {&np_libvirt, &np_kmod, &np_guestfs, &np_ssh, &np_image_files};
@@ -183,6 +184,8 @@ static bool resolve(np_context *context, const np_options *options, GCancellable
 		if (!read_keys(context->keys, lab, g_ptr_array_index(lab->access.authorized_keys, i), error))
 			return false;
 	g_ptr_array_add(context->keys, NULL);
+	g_free(lab->access.keys_id);
+	lab->access.keys_id = np_access_keys_id((const char *const *)context->keys->pdata);
 	return resolve_site(lab, &lab->site, error);
 }
 

@@ -19,11 +19,20 @@ const np_kind np_host_kind = {
 
 static const np_field access_fields[] = {
         {NP_FIELD(np_access, authorized_keys, "authorized_keys", NP_FIELD_STRINGS), .flags = NP_FIELD_PATH | NP_FIELD_KEY,
-         .doc = "Public SSH keys, or files of them, that may log in as root everywhere, beside the lab's own key."},
+         .doc = "Public SSH keys, or files of them, that may log in as root everywhere, beside the lab's own key. "
+                "Nodes that run are given changed ones by ssh."},
 };
 
-const np_kind np_access_kind = {
-        .name = "access", .doc = "Who may log in to the nodes.", NP_KIND_FIELDS(np_access, access_fields)};
+static void access_clear(gpointer object)
+{
+	np_access *access = object;
+	g_clear_pointer(&access->keys_id, g_free);
+}
+
+const np_kind np_access_kind = {.name = "access",
+                                .doc = "Who may log in to the nodes.",
+                                NP_KIND_FIELDS(np_access, access_fields),
+                                .clear = access_clear};
 
 static const np_field image_fields[] = {
         {NP_FIELD(np_image, source, "source", NP_FIELD_STRING), .flags = NP_FIELD_REQUIRED | NP_FIELD_PATH | NP_FIELD_URL,

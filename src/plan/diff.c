@@ -170,12 +170,6 @@ static void diff_network(diff *d, const np_site *site, const np_network *network
 	np_plan_take(d->plan, g_steal_pointer(&change));
 }
 
-static const char *wanted_image_id(const np_lab *lab, const np_node *node)
-{
-	const np_image *image = node->image ? np_map_find(lab->images, node->image) : NULL;
-	return image ? image->id : NULL;
-}
-
 /* Disks of an existing node: what cannot be done without losing data that nobody gave up. */
 static void check_disks(diff *d, const np_change *change)
 {
@@ -261,7 +255,7 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 		np_plan_take(d->plan, g_steal_pointer(&change));
 		return SITE_REBUILT;
 	}
-	np_diff_node_fields(change, node, have, kvm, wanted_image_id(d->lab, node));
+	np_diff_node_fields(change, d->lab, node, have, kvm);
 	if (asked) {
 		change->action = NP_ACTION_REPLACE;
 		change->impact = NP_IMPACT_RECREATE;

@@ -50,8 +50,8 @@ void np_diff_refresh(np_plan *plan, const np_lab *lab, const np_world *world);
 /* Deletes all of a site that is in scope: nodes inside first, then nodes, then networks. */
 void np_diff_delete_site(np_plan *plan, const np_seen_site *site, const char *reason);
 
-/* Fields of a node that exists, wanted against observed; sets impact and action of the change. image: wanted id. */
-void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_node *have, bool kvm, const char *image_id);
+/* Fields of a node that exists, wanted against observed; sets impact and action of the change. */
+void np_diff_node_fields(np_change *change, const np_lab *lab, const np_node *want, const np_seen_node *have, bool kvm);
 void np_diff_network_fields(np_change *change, const np_lab *lab, const np_network *want, const np_seen_network *have);
 /* What was last applied (field → value) against what is: before is the record, after is what is seen. live: NULL where it does not
  * run. */

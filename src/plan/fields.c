@@ -244,7 +244,7 @@ static np_impact node_impact(const compared *c, const char *name, const char *wa
 		impact = disk_impact(c, name, want);
 	else if (g_str_has_prefix(name, "nics."))
 		impact = nic_impact(c, name, want);
-	else if (strcmp(name, "protects") == 0)
+	else if (strcmp(name, "protects") == 0 || strcmp(name, NP_ROW_KEYS) == 0)
 		impact = NP_IMPACT_LIVE;
 	else if (strcmp(name, "bridges") == 0)
 		impact = bridges_impact(c, want);
@@ -307,9 +307,9 @@ static void note_uuid(compared *c)
 	field->impact = c->change->impact = NP_IMPACT_RECREATE;
 }
 
-void np_diff_node_fields(np_change *change, const np_node *want, const np_seen_node *have, bool kvm, const char *image_id)
+void np_diff_node_fields(np_change *change, const np_lab *lab, const np_node *want, const np_seen_node *have, bool kvm)
 {
-	g_autoptr(np_record) wanted = np_rows_wanted_node(want, have, kvm, image_id);
+	g_autoptr(np_record) wanted = np_rows_wanted_node(lab, want, have, kvm);
 	g_autoptr(np_record) stored = np_rows_stored_node(have, want);
 	g_autoptr(np_record) live = np_rows_live_node(have);
 	compared c = {change,        table_make(wanted), table_make(stored), table_make(live),

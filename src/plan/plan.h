@@ -96,8 +96,8 @@ const np_nic *np_node_access_moved(const np_node *want, const np_seen_node *have
 bool np_node_bridges_differ(const np_node *want, const np_seen_node *have);
 
 /* What is kept in a node's or network's mark as last applied; caller frees. have: what is changed; NULL: it is made anew. kvm: the
- * accelerator, decided. image: the wanted image's id, may be NULL. */
-np_record *np_node_record(const np_node *node, const np_seen_node *have, bool kvm, const char *image);
+ * accelerator, decided. */
+np_record *np_node_record(const np_lab *lab, const np_node *node, const np_seen_node *have, bool kvm);
 np_record *np_network_record(const np_network *network);
 
 /* Text as the terminal shows it; caller frees. ALL: nothing is folded or left out. */

@@ -269,6 +269,12 @@ bool np_node_bridges_differ(const np_node *want, const np_seen_node *have)
 	return known && g_strcmp0(had, bridges_wanted(rows, want)) != 0;
 }
 
+static void add_keys(np_record *rows, const char *id)
+{
+	if (id)
+		np_record_add(rows, NP_ROW_KEYS, np_record_keep(rows, id));
+}
+
 static void add_identity(np_record *rows, const char *image, const char *inject, const char *share, bool site)
 {
 	if (image)
@@ -287,7 +293,7 @@ static void add_protects(np_record *rows, char *protects)
 		np_record_take(rows, "protects", protects);
 }
 
-static np_record *rows_of_wanted(const np_node *want, GHashTable *applied, char *protects, bool kvm, const char *image)
+static np_record *rows_of_wanted(const np_lab *lab, const np_node *want, GHashTable *applied, char *protects, bool kvm)
 {
 	np_record *rows = np_record_new();
 	add_scalars(rows, &np_node_kind, want, true);
@@ -297,7 +303,10 @@ static np_record *rows_of_wanted(const np_node *want, GHashTable *applied, char 
 	np_record_add(rows, "protect", want->protect ? "true" : "false");
 	add_protects(rows, protects);
 	const char *share = want->site.nodes->len ? want->site.share : NULL;
+	const char *image = want->root_image ? want->root_image->id : NULL;
 	add_identity(rows, want->image ? image : NP_IMAGE_NONE, want->inject_id, share, np_node_is_site(want));
+	if (want->image) /* nothing is written into others */
+		add_keys(rows, lab->access.keys_id);
 	const char *bridges = bridges_wanted(rows, want);
 	if (bridges || (applied && g_hash_table_lookup(applied, "bridges")))
 		np_record_add(rows, "bridges", bridges);
@@ -306,9 +315,9 @@ static np_record *rows_of_wanted(const np_node *want, GHashTable *applied, char 
 	return rows;
 }
 
-np_record *np_rows_wanted_node(const np_node *want, const np_seen_node *have, bool kvm, const char *image)
+np_record *np_rows_wanted_node(const np_lab *lab, const np_node *want, const np_seen_node *have, bool kvm)
 {
-	return rows_of_wanted(want, have->applied, have->hypervisor ? np_protects_wanted(want, have) : NULL, kvm, image);
+	return rows_of_wanted(lab, want, have->applied, have->hypervisor ? np_protects_wanted(want, have) : NULL, kvm);
 }
 
 np_record *np_rows_stored_node(const np_seen_node *have, const np_node *want)
@@ -331,6 +340,7 @@ np_record *np_rows_stored_node(const np_seen_node *have, const np_node *want)
 	/* A record that names no image is of a node without one. */
 	const char *image = have->image_id ? have->image_id : have->applied ? NP_IMAGE_NONE : NULL;
 	add_identity(rows, image, have->inject_id, share, have->hypervisor);
+	add_keys(rows, have->applied ? g_hash_table_lookup(have->applied, NP_ROW_KEYS) : NULL);
 	add_bridges_had(rows, have);
 	add_disks(rows, node);
 	add_nics(rows, node);
@@ -354,9 +364,9 @@ np_record *np_rows_live_node(const np_seen_node *have)
 	return rows;
 }
 
-np_record *np_node_record(const np_node *node, const np_seen_node *have, bool kvm, const char *image)
+np_record *np_node_record(const np_lab *lab, const np_node *node, const np_seen_node *have, bool kvm)
 {
-	return rows_of_wanted(node, NULL, np_protects_record(node, have), kvm, image);
+	return rows_of_wanted(lab, node, NULL, np_protects_record(node, have), kvm);
 }
 
 /* ── networks ── */

@@ -7,12 +7,15 @@
 /* Value of a row that any other equals: the root disk of a lab that leaves its size to the image. */
 #define NP_ROW_ANY "the image's size"
 
+/* Which keys may log in as root. They are in a guest's disk, so only the record knows. */
+#define NP_ROW_KEYS "authorized_keys"
+
 /* Value of a disk whose volume was deleted. No other equals it. */
 #define NP_ROW_LOST "gone: volume deleted"
 
-/* All in the order in which they are shown; caller frees. kvm: the accelerator, decided. image: id, may be NULL. */
-/* have: its record may name what the lab file no longer does. */
-np_record *np_rows_wanted_node(const np_node *want, const np_seen_node *have, bool kvm, const char *image);
+/* All in the order in which they are shown; caller frees. kvm: the accelerator, decided. have: its record may name what the lab file
+ * no longer does. */
+np_record *np_rows_wanted_node(const np_lab *lab, const np_node *want, const np_seen_node *have, bool kvm);
 /* want: whose names of CPU features count, beside those of the record; NULL: the lab no longer has the node. */
 np_record *np_rows_stored_node(const np_seen_node *have, const np_node *want);
 /* NULL when it does not run. */

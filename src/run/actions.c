@@ -58,20 +58,19 @@ static bool lacks_kvm(np_runner *runner, const char *site)
 bool np_runner_spec(np_runner *runner, np_conn *conn, const np_step *step, np_domain_spec *ret, np_record **ret_record, GError **error)
 {
 	const np_node *node = step->node;
-	const np_image *image = node->image ? np_map_find(runner->lab->images, node->image) : NULL;
 	g_auto(np_host_facts) facts = {0};
 	if (!runner->drivers->hypervisor->facts(conn, &facts, error))
 		return false;
 	bool kvm = step->kvm && !lacks_kvm(runner, step->site);
 	const np_seen_node *have = step->kind == NP_STEP_CREATE ? NULL : step->seen;
-	*ret_record = np_node_record(node, have, kvm, image ? image->id : NULL);
+	*ret_record = np_node_record(runner->lab, node, have, kvm);
 	*ret = (np_domain_spec){
 		.lab = runner->lab->name,
 		.node = node,
 		.kvm = kvm,
 		/* QEMU's emulator has SVM and no VMX, whatever the CPU below is. */
 		.flag = kvm && facts.flag ? g_intern_string(facts.flag) : "svm",
-		.image_id = image ? image->id : NULL,
+		.image_id = node->root_image ? node->root_image->id : NULL,
 		.share = node->site.nodes->len ? node->site.share : NULL,
 		.record = *ret_record,
 	};

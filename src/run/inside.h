@@ -9,6 +9,9 @@
 
 /* Brings plugged vCPUs online, until there are as many. */
 char *np_inside_vcpus(guint64 vcpus);
+/* Takes root's keys with those ids (as np_access_keys_id gives them) out and puts others in, NULL-terminated lines; the rest of
+ * authorized_keys stays. */
+char *np_inside_keys(const char *before, const char *const *keys);
 /* Grows the last partition of each disk, and the file system in it or on the disk itself, to the disk's size. serials: of
  * char*, as np_disk_serial gives them. What is grown already is left alone; so are disks that nothing known is on. */
 char *np_inside_grow(const GPtrArray *serials);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/inside.h"
 
+#include "lab/access.h"
+
 static const char common[] =
 	"export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C\n"
 	"code=0\n"
@@ -173,4 +175,29 @@ char *np_inside_vcpus(guint64 vcpus)
 		"[ \"$online\" -ge %" G_GUINT64_FORMAT " ] || fail \"only $online of %" G_GUINT64_FORMAT " vCPUs are online\"\n"
 		"exit $code\n",
 		common, vcpus, vcpus, vcpus);
+}
+
+/* Those that are to be there are taken out as well, so none is there twice. */
+char *np_inside_keys(const char *before, const char *const *keys)
+{
+	g_autofree char *ids = np_access_keys_id(keys);
+	GString *script = g_string_new(common);
+	g_string_append_printf(script,
+		"has sha256sum || { by_hand 'it has no sha256sum: change /root/.ssh/authorized_keys by hand'; exit $code; }\n"
+		"umask 077\n"
+		"file=/root/.ssh/authorized_keys\n"
+		"mkdir -p /root/.ssh && touch $file && cp -p $file $file.new || { fail \"$file cannot be written\"; exit $code; }\n"
+		"{\n"
+		"  while IFS= read -r line || [ -n \"$line\" ]; do\n"
+		"    id=$(printf '%%s' \"$line\" | sha256sum | cut -c1-%d)\n"
+		"    case ' %s %s ' in *\" $id \"*) ;; *) printf '%%s\\n' \"$line\" ;; esac\n"
+		"  done <$file\n"
+		"  cat <<'END OF KEYS'\n", NP_KEY_DIGITS, before, ids);
+	for (; *keys; keys++)
+		g_string_append_printf(script, "%s\n", *keys);
+	g_string_append(script,
+		"END OF KEYS\n"
+		"} >$file.new && mv $file.new $file || fail \"$file cannot be written\"\n"
+		"exit $code\n");
+	return g_string_free(script, FALSE);
 }

@@ -191,7 +191,7 @@ static bool follow(np_runner *runner, const np_step *step, GError **error)
 	g_mutex_lock(&runner->lock);
 	const np_seen_node *before = g_hash_table_lookup(runner->changed, step->address);
 	g_mutex_unlock(&runner->lock);
-	return !before || np_inside_follow(runner, step, before, error);
+	return !before || (np_inside_follow(runner, step, before, error) && np_inside_let_in(runner, step, before, error));
 }
 
 bool np_action_ready(np_runner *runner, const np_step *step, GError **error)

@@ -39,6 +39,8 @@ bool np_volumes_prune(np_runner *runner, np_conn *conn, const np_node *node, GEr
  * systems grown, NICs configured. What cannot be done there is a stage that begins with "warning:"; what fails there is an
  * error. */
 bool np_inside_follow(np_runner *runner, const np_step *step, const np_seen_node *before, GError **error);
+/* Gives root of a running guest the keys that access.authorized_keys names now, where those are others than its record says. */
+bool np_inside_let_in(np_runner *runner, const np_step *step, const np_seen_node *before, GError **error);
 /* Before disks are taken from a running guest: unmounts them inside. An error when they are in use. */
 bool np_inside_let_go(np_runner *runner, const np_step *step, const np_node *before, GError **error);
 

@@ -26,10 +26,11 @@ bool np_action_redefine(np_runner *runner, const np_step *step, GError **error)
 
 bool np_action_update(np_runner *runner, const np_step *step, GError **error)
 {
-	const np_node *before = step->seen ? step->seen->node : NULL;
+	const np_seen_node *before = step->seen;
 	np_conn *conn = np_runner_conn(runner, step->site, error);
-	if (!conn || (before && !np_inside_let_go(runner, step, before, error)))
+	/* Before it is recorded: what does not need the machine to be another one. */
+	if (!conn || (before && !(np_inside_let_go(runner, step, before->node, error) && np_inside_let_in(runner, step, before, error))))
 		return false;
 	np_runner_stage(runner, step, "changing it while it runs");
-	return bring_up_to_date(runner, conn, step, error) && (!before || np_inside_follow(runner, step, step->seen, error));
+	return bring_up_to_date(runner, conn, step, error) && (!before || np_inside_follow(runner, step, before, error));
 }

@@ -7,10 +7,14 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
 write_lab() {
+    for name in one two; do
+        ssh-keygen -q -t ed25519 -N '' -C "$name" -f "$work/$name"
+    done
     cat >"$lab_file" <<LAB
 version: 1
 name: $lab
 host: {uri: "qemu:///system"}
+access: {authorized_keys: [one.pub]}
 images:
   hypervisor: {source: $images/debian-12-hypervisor.qcow2}
   tiny: {source: $images/tiny.qcow2}
@@ -50,6 +54,13 @@ boot_id() { in_node "$1" 'cat /proc/sys/kernel/random/boot_id'; }
 memory_of() { in_node "$1" "awk '/^MemTotal/ {print int(\$2 / 1024)}' /proc/meminfo"; }
 cpus_of() { in_node "$1" 'grep -c ^processor /proc/cpuinfo'; }
 root_of() { in_node "$1" 'df -Pm / | tail -n 1' | awk '{print $2}'; }
+# Whether root of the L1 may log in by the private key of that name.
+may_log_in() {
+    local ip
+    ip=$(in_hv 'ip -4 -o addr' | grep -o '10\.73\.0\.[0-9]*/' | tr -d /)
+    timeout 60 ssh -F none -i "$work/$1" -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes -o LogLevel=ERROR \
+        -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "root@$ip" 'echo yes' </dev/null 2>/dev/null || echo no
+}
 # The sshd of the L1 by its address on the network extra, from the host.
 reaches_extra() {
     local ip
@@ -74,6 +85,7 @@ first() {
     in_node hv/guest 'head -c 300000 /dev/urandom >/root/data && sync'
     hv_sum=$(in_hv 'sha256sum </root/data')
     guest_sum=$(in_node hv/guest 'sha256sum </root/data')
+    expect_equal 'who may log in' 'yes no' "$(may_log_in one) $(may_log_in two)"
     hv_root=$(root_of hv)
     guest_root=$(root_of hv/guest)
     in_hv 'cat /proc/meminfo' >"$work/meminfo"
@@ -104,10 +116,10 @@ reboot_guest() {
 }
 
 change_live() {
-    stage 'all live: memory, vCPUs, a NIC, a disk, a bigger root, in both levels'
+    stage 'all live: memory, vCPUs, a NIC, a disk, a bigger root, keys, in both levels'
     edit_lab 's/memory: 2560MiB/memory: 3GiB/; s/memory: 192MiB/memory: 256MiB/; /memory_max: 256/,/vcpus:/s/vcpus: 1$/vcpus: 2/; s/the first/the second/
         s/disks: {root: 8GiB}/disks: {root: 9GiB, data: 1GiB}/; s/disks: {root: 1GiB}/disks: {root: 1536MiB, data: 64MiB}/
-        s/nics: \[mgmt\]/nics: [mgmt, extra]/; s/nics: \[int\]/nics: [int, second]/'
+        s/nics: \[mgmt\]/nics: [mgmt, extra]/; s/nics: \[int\]/nics: [int, second]/; s/one\.pub/two.pub/'
     np 2 plan --detailed-exitcode --json
     expect_equal 'nodes to be changed' 'hv update live, hv/guest update live' \
         "$(json '[.changes[] | select(.kind == "node") | "\(.address) \(.action) \(.impact)"] | join(", ")')"
@@ -139,6 +151,8 @@ expect_changed_live() {
     expect_contains 'address of the new NIC of the L1' '10.74.0.' "$(in_hv 'ip -4 addr')"
     expect_equal 'the host reaches it' ok "$(reaches_extra)"
     expect_equal 'disks of the L1' 2 "$(virsh -q domblklist "$lab.hv" | grep -cE '(root|data)\.qcow2')"
+    expect_equal 'who may log in' 'no yes' "$(may_log_in one) $(may_log_in two)"
+    expect_equal 'keys of the L2' two "$(in_node hv/guest 'cat /root/.ssh/authorized_keys' | grep -oxE '.* (one|two)' | cut -d' ' -f3)"
     expect_equal 'description' 'the second' "$(virsh dumpxml "$lab.hv" | xpath /domain/description)"
 }
 

@@ -82,7 +82,7 @@ static void prepend_programs(const guest *g, GString *text)
 
 static void run(guest *g, const char *shell, char *script)
 {
-	static const char *const folders[] = {"/sys/", "/proc/", "/etc/", "/usr/", "/lib/systemd"};
+	static const char *const folders[] = {"/sys/", "/proc/", "/etc/", "/usr/", "/lib/systemd", "/root/"};
 	g_autoptr(GString) text = g_string_new(script);
 	g_free(script);
 	g_string_replace(text, "export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C\n", "", 1);
@@ -266,6 +266,42 @@ static void test_vcpus(guest *g, gconstpointer shell)
 	g_assert_cmpstr(g->errors, ==, "only 1 of 2 vCPUs are online\n");
 }
 
+/* ── keys ── */
+
+#define ANN "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOne ann"
+#define BOB "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAITwo bob"
+#define OWN "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILab it's \\n the lab's $HOME `own`"
+#define ANN_ID "be595cf5600c" /* as sha256sum says */
+
+static void test_keys(guest *g, gconstpointer shell)
+{
+	static const char *const bob[] = {BOB, NULL}, *const both[] = {BOB, ANN, BOB, NULL}, *const none[] = {NULL};
+	static const char file[] = "/root/.ssh/authorized_keys";
+	put(g, file, OWN "\n" ANN "\n# by hand\n\n" ANN " too");
+	run(g, shell, np_inside_keys(ANN_ID, bob));
+	g_assert_cmpint(g->status, ==, 0);
+	expect_file(g, file, OWN "\n# by hand\n\n" ANN " too\n" BOB "\n");
+	run(g, shell, np_inside_keys("b4ef8256d897", none));
+	expect_file(g, file, OWN "\n# by hand\n\n" ANN " too\n");
+	put(g, file, OWN "\n" BOB "\n");
+	for (int i = 0; i < 2; i++) {
+		run(g, shell, np_inside_keys("none", (const char *const[]){BOB, ANN, NULL}));
+		expect_file(g, file, OWN "\n" BOB "\n" ANN "\n");
+	}
+	g_autofree char *path = g_strconcat(g->root, file, NULL);
+	g_assert_cmpint(g_unlink(path), ==, 0);
+	run(g, shell, np_inside_keys("none", both + 1));
+	g_assert_cmpint(g->status, ==, 0);
+	expect_file(g, file, ANN "\n" BOB "\n");
+	GStatBuf is;
+	g_assert_cmpint(g_stat(path, &is), ==, 0);
+	g_assert_cmpint(is.st_mode & 0777, ==, 0600);
+	g_assert_cmpint(g_unlink(path), ==, 0);
+	g_assert_cmpint(g_mkdir(path, 0755), ==, 0);
+	run(g, shell, np_inside_keys("none", bob));
+	g_assert_cmpint(g->status, ==, 1);
+}
+
 /* ── network ── */
 
 /* part: further keys of the node. */
@@ -415,6 +451,7 @@ static void add(const char *name, void (*fn)(guest *, gconstpointer))
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	add("keys", test_keys);
 	add("grow-root", test_grow_root);
 	add("no-tools", test_no_tools);
 	add("tool-fails", test_tool_fails);

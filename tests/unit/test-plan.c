@@ -33,6 +33,7 @@
 
 #include "base/units.h"
 #include "check-steps.h"
+#include "lab/access.h"
 #include "lab/lab.h"
 #include "plan/graph.h"
 #include "plan/order.h"
@@ -128,6 +129,11 @@ static np_lab *load(const char *text)
 		g_free(image->id);
 		image->id = g_strdup_printf("sha256-%s", image->source);
 	}
+	g_autoptr(GPtrArray) keys = g_ptr_array_new();
+	for (guint i = 0; lab->access.authorized_keys && i < lab->access.authorized_keys->len; i++)
+		g_ptr_array_add(keys, g_ptr_array_index(lab->access.authorized_keys, i));
+	g_ptr_array_add(keys, NULL);
+	lab->access.keys_id = np_access_keys_id((const char *const *)keys->pdata);
 	return lab;
 }
 
@@ -214,7 +220,7 @@ static GHashTable *as_applied(np_record *record)
 		g_hash_table_insert(applied, g_strdup(row->name), g_strdup(row->value));
 	}
 	np_record_free(record);
-	static const char *const lately[] = {"description", "bridges", "nic"};
+	static const char *const lately[] = {"description", "bridges", "nic", "authorized_keys"};
 	for (unsigned i = 0; having.older && i < G_N_ELEMENTS(lately); i++)
 		g_hash_table_remove(applied, lately[i]);
 	if (having.older && g_strcmp0(g_hash_table_lookup(applied, "image"), NP_IMAGE_NONE) == 0)
@@ -225,9 +231,8 @@ static GHashTable *as_applied(np_record *record)
 static void fill_applied(np_seen_node *seen, const char *address, bool kvm)
 {
 	const np_node *was = having.applied ? np_lab_node(having.applied, address) : NULL;
-	const np_image *image = was && was->image ? np_map_find(having.applied->images, was->image) : NULL;
 	if (was)
-		seen->applied = as_applied(np_node_record(was, NULL, kvm, image ? image->id : NULL));
+		seen->applied = as_applied(np_node_record(having.applied, was, NULL, kvm));
 }
 
 static void fill_node(np_seen_site *site, np_node *node, const np_world *world, const golden *g)

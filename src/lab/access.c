@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lab/access.h"
+
+#include <string.h>
+
+static gint compare(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char *np_access_keys_id(const char *const *keys)
+{
+	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+	for (; *keys; keys++) {
+		char *id = g_compute_checksum_for_string(G_CHECKSUM_SHA256, *keys, -1);
+		id[NP_KEY_DIGITS] = '\0';
+		if (g_ptr_array_find_with_equal_func(ids, id, g_str_equal, NULL))
+			g_free(id);
+		else
+			g_ptr_array_add(ids, id);
+	}
+	if (ids->len == 0)
+		return g_strdup("none");
+	g_ptr_array_sort(ids, compare);
+	g_ptr_array_add(ids, NULL);
+	return g_strjoinv(" ", (char **)ids->pdata);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "lab/model.h"
+
+/* Digits of SHA-256 that a key is known by, in marks and inside guests. */
+#define NP_KEY_DIGITS 12
+
+/* Which public keys these are, whatever their order: the first digits of the SHA-256 of each line, or "none". Caller frees.
+ * keys: NULL-terminated. */
+char *np_access_keys_id(const char *const *keys);
