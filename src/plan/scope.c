@@ -175,6 +175,32 @@ static void check_range_free(np_plan *plan, const np_change *change, const np_se
 	}
 }
 
+static bool has_address_outside(const np_node *node, const np_network *network)
+{
+	for (guint i = 0; node->nics && i < node->nics->len; i++) {
+		const np_nic *nic = g_ptr_array_index(node->nics, i);
+		if (nic->address && g_strcmp0(nic->network, network->base.name) == 0 && !np_cidr_contains(network->cidr, nic->address))
+			return true;
+	}
+	return false;
+}
+
+/* A node's address is in its disk, and is changed with the node only. */
+static void warn_of_left_nodes(np_plan *plan, const np_change *change, const np_seen_site *site)
+{
+	g_autoptr(GString) left = g_string_new(NULL);
+	for (guint i = 0; i < site->nodes->len; i++) {
+		const np_node *node = ((np_seen_node *)g_ptr_array_index(site->nodes, i))->node;
+		if (!np_plan_has_in_scope(plan, node->address) && has_address_outside(node, change->network))
+			g_string_append_printf(left, "%s%s", left->len ? ", " : "", node->address);
+	}
+	if (!left->len)
+		return;
+	g_autofree char *range = np_cidr_format(change->network->cidr);
+	np_plan_warning(plan, "network '%s' gets the range %s; nodes on it that are not among the targets keep their addresses, and are not "
+	                "reached by it any more: %s. Add them with --target.", change->address, range, left->str);
+}
+
 /* Whether the network is started, with a range of its own. */
 static bool takes_range(const np_change *change)
 {
@@ -196,5 +222,7 @@ void np_scope_check(np_plan *plan, const np_world *world)
 			check_still_used(plan, change, site);
 		else if (takes_range(change) && !(above && above->action == NP_ACTION_REPLACE)) /* all that is inside goes with its disks */
 			check_range_free(plan, change, site);
+		if (change->action == NP_ACTION_REPLACE && change->network && np_cidr_is_set(change->network->cidr))
+			warn_of_left_nodes(plan, change, site);
 	}
 }
