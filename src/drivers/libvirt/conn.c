@@ -2,6 +2,8 @@
 #include "drivers/libvirt/conn.h"
 
 #include <libxml/parser.h>
+#include <libxml/relaxng.h>
+#include <libxml/xmlschemastypes.h>
 
 #include "base/error.h"
 
@@ -38,6 +40,9 @@ static void init_once(void)
 	if (!g_once_init_enter(&done))
 		return;
 	xmlInitParser();
+	/* By themselves they are made by the first to ask, without a lock; libvirt's test driver validates in our threads. */
+	xmlSchemaInitTypes();
+	xmlRelaxNGInitTypes();
 	virInitialize();
 	virSetErrorFunc(NULL, ignore_error);
 	virEventRegisterDefaultImpl();
