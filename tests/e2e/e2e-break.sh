@@ -34,7 +34,7 @@ images:
 networks:
   mgmt: {cidr: 10.69.0.0/24}
 nodes:
-  a: {image: hollow, memory: 128MiB, vcpus: 1, accel: auto, nics: [mgmt], ready: {wait: none}}
+  a: {image: hollow, memory: 130MB, vcpus: 1, accel: auto, nics: [mgmt], ready: {wait: none}, disks: {data: 1500kB}}
 LAB
     chmod 0644 "$lab_file"
 }

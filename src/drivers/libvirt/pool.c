@@ -146,6 +146,20 @@ static bool start(np_conn *conn, virStoragePoolPtr pool, const char *folder, GEr
 	return np_pool_refresh(conn, pool, error);
 }
 
+/* A pool that runs and whose folder somebody removed is stopped by the look at it, and can be made again then. */
+static bool start_or_rebuild(np_conn *conn, virStoragePoolPtr pool, const char *folder, GError **error)
+{
+	GError *local = NULL;
+	if (start(conn, pool, folder, &local))
+		return true;
+	if (!g_error_matches(local, NP_ERROR, NP_ERROR_NOT_FOUND)) {
+		g_propagate_error(error, local);
+		return false;
+	}
+	g_error_free(local);
+	return start(conn, pool, folder, error);
+}
+
 bool np_pool_ensure(np_conn *conn, const char *name, const char *folder, GError **error)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(np_conn_pool_lock(conn, name));
@@ -160,7 +174,7 @@ bool np_pool_ensure(np_conn *conn, const char *name, const char *folder, GError 
 	bool known = pool != NULL;
 	if (!pool)
 		pool = define(conn, name, folder, error);
-	if (!pool || start(conn, pool, folder, error))
+	if (!pool || start_or_rebuild(conn, pool, folder, error))
 		return pool != NULL;
 	if (!known) /* what cannot be used is not left behind */
 		(void)virStoragePoolUndefine(pool);
@@ -174,8 +188,9 @@ bool np_pool_refresh(np_conn *conn, virStoragePoolPtr pool, GError **error)
 	while (virStoragePoolRefresh(pool, 0) < 0) {
 		const char *words = virGetLastErrorMessage();
 		if (!strstr(words, "asynchronous jobs") || g_get_monotonic_time() > deadline) {
-			np_virt_error(error, NP_ERROR_FAILED, "Storage pool '%s' cannot be refreshed at %s",
-			              virStoragePoolGetName(pool), conn->uri);
+			int code = folder_is_missing() ? NP_ERROR_NOT_FOUND : NP_ERROR_FAILED;
+			np_virt_error(error, code, "Storage pool '%s' cannot be refreshed at %s", virStoragePoolGetName(pool),
+			              conn->uri);
 			return false;
 		}
 		g_usleep(REFRESH_PAUSE_US);
