@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lab/decode.h"
+#include "lab/meant.h"
 #include "lab/scalar.h"
 #include "lab/walk.h"
 
@@ -216,9 +217,11 @@ static gboolean style_check(np_decoder *d, const np_label *label, const np_field
 	g_auto(np_problem) problem = {.code = NP_CODE_QUOTES};
 	if (np_text_has_expression(value->text))
 		return TRUE;
-	if (wants_plain && !is_plain) {
+	/* Where it is none either, that is what is wrong. */
+	g_autofree char *meant = is_plain == wants_plain ? NULL : np_meant_hint(field, value->text);
+	if (wants_plain && !is_plain && meant != NULL) {
 		problem.message = g_strdup("it must not be in quotes");
-	} else if (field->type == NP_FIELD_MODE && is_plain) {
+	} else if (field->type == NP_FIELD_MODE && is_plain && meant != NULL) {
 		problem.code = NP_CODE_MODE;
 		problem.message = g_strdup("an octal number must be in quotes");
 	} else if (wants_text && is_plain && np_scalar_core_type(value->text) != NULL) {
@@ -227,7 +230,7 @@ static gboolean style_check(np_decoder *d, const np_label *label, const np_field
 	} else {
 		return TRUE;
 	}
-	problem.hint = g_strdup_printf(is_plain ? "write \"%s\"" : "write %s", value->text);
+	problem.hint = meant ? g_steal_pointer(&meant) : g_strdup_printf("write \"%s\"", value->text);
 	value_report(d, label, field, value, value->text, &problem);
 	return FALSE;
 }

@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "lab/lab.h"
+#include "lab/meant.h"
 #include "lab/walk.h"
 
 gboolean np_text_is_url(const char *text)
@@ -82,17 +83,14 @@ static gboolean fail(np_problem *problem, np_code code, const char *message)
 	return FALSE;
 }
 
-static gboolean bool_store(const char *text, gboolean *ret, np_problem *problem)
+static gboolean bool_store(const np_field *field, const char *text, gboolean *ret, np_problem *problem)
 {
-	static const char *const yes[] = {"yes", "on", "y", "True", "TRUE", "Yes", "On", "YES", "ON", "1", NULL};
-	static const char *const no[] = {"no", "off", "n", "False", "FALSE", "No", "Off", "NO", "OFF", "0", NULL};
 	gboolean value = strcmp(text, "true") == 0;
 	if (value || strcmp(text, "false") == 0) {
 		*ret = value;
 		return TRUE;
 	}
-	if (g_strv_contains(yes, text) || g_strv_contains(no, text))
-		problem->hint = g_strdup_printf("write %s", g_strv_contains(yes, text) ? "true" : "false");
+	problem->hint = np_meant_hint(field, text);
 	return fail(problem, NP_CODE_BOOLEAN, "it must be true or false");
 }
 
@@ -117,15 +115,11 @@ static gboolean bounds_check(const np_field *field, guint64 value, np_problem *p
 static gboolean uint_store(const np_field *field, const char *text, guint64 *ret, np_problem *problem)
 {
 	guint64 value;
-	if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text)) {
-		if (text[0] == '-' && text[1] != '\0' && strspn(text + 1, "0123456789") == strlen(text + 1))
-			problem->hint = g_strdup_printf("write %" G_GUINT64_FORMAT, field->min);
-		return fail(problem, NP_CODE_NUMBER, "it must be a whole number");
-	}
-	if (text[0] == '0' && text[1] != '\0') {
-		const char *digits = text + strspn(text, "0");
-		problem->hint = g_strdup_printf("write %s", digits[0] ? digits : "0");
-		return fail(problem, NP_CODE_NUMBER, "it must not start with 0, which some take for octal");
+	gboolean is_digits = text[0] != '\0' && strspn(text, "0123456789") == strlen(text);
+	if (!is_digits || (text[0] == '0' && text[1] != '\0')) {
+		problem->hint = np_meant_hint(field, text);
+		return fail(problem, NP_CODE_NUMBER,
+		            is_digits ? "it must not start with 0, which some take for octal" : "it must be a whole number");
 	}
 	if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, &value, NULL))
 		value = G_MAXUINT64; /* beyond all limits */
@@ -135,50 +129,13 @@ static gboolean uint_store(const np_field *field, const char *text, guint64 *ret
 	return TRUE;
 }
 
-/* "1.5GiB" as "1536MiB". Caller frees; NULL: it is none, or no whole number of bytes. */
-static char *fraction_hint(const char *text)
-{
-	char *unit;
-	const char *why;
-	guint64 factor;
-	double number = g_ascii_strtod(text, &unit);
-	g_autofree char *one = g_strconcat("1", unit, NULL);
-	if (!np_size_parse(one, &factor, &why) || !(number * (double)factor >= 1) || number * (double)factor >= 0x1p52)
-		return NULL;
-	guint64 bytes = (guint64)(number * (double)factor);
-	g_autofree char *meant = (double)bytes == number * (double)factor ? np_size_format(bytes) : NULL;
-	return meant ? g_strconcat("write ", meant, NULL) : NULL;
-}
-
-/* What is most likely meant: a unit for a bare number, or the unit in other letters. Caller frees; NULL: nobody knows. */
-static char *quantity_hint(const char *text, gboolean is_size)
-{
-	static const char *const sizes[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "kB", "MB", "GB", "TB", "PB", NULL};
-	static const char *const shorts[] = {"Ki", "Mi", "Gi", "Ti", "Pi", "k", "M", "G", "T", "P", NULL};
-	int digits = (int)strspn(text, "0123456789");
-	const char *unit = text + digits + strspn(text + digits, " ");
-	if (digits == 0)
-		return NULL;
-	if (*unit == '.')
-		return is_size ? fraction_hint(text) : NULL;
-	if (*unit == '\0')
-		return is_size ? g_strdup_printf("write %.*sMiB or %.*sGiB", digits, text, digits, text)
-		               : g_strdup_printf("write %.*ss or %.*sm", digits, text, digits, text);
-	for (unsigned i = 0; is_size && !g_strv_contains(sizes, unit) && sizes[i] != NULL; i++)
-		if (g_ascii_strcasecmp(unit, sizes[i]) == 0 || g_ascii_strcasecmp(unit, shorts[i]) == 0)
-			return i < 5 || strlen(unit) > 1 ? g_strdup_printf("write %.*s%s", digits, text, sizes[i])
-			                                 : g_strdup_printf("write %.*s%s or %.*s%s", digits, text, sizes[i - 5],
-			                                                   digits, text, sizes[i]);
-	return NULL;
-}
-
 static gboolean quantity_store(const np_field *field, const char *text, guint64 *ret, np_problem *problem)
 {
 	const char *why;
 	guint64 value;
 	gboolean is_size = field->type == NP_FIELD_SIZE;
 	if (is_size ? !np_size_parse(text, &value, &why) : !np_duration_parse(text, &value, &why)) {
-		problem->hint = quantity_hint(text, is_size);
+		problem->hint = np_meant_hint(field, text);
 		return fail(problem, is_size ? NP_CODE_SIZE : NP_CODE_DURATION, why);
 	}
 	if (!bounds_check(field, value, problem))
@@ -214,11 +171,13 @@ static gboolean string_store(const np_field *field, const char *text, char **ret
 	return TRUE;
 }
 
-static gboolean mode_store(const char *text, guint32 *ret, np_problem *problem)
+static gboolean mode_store(const np_field *field, const char *text, guint32 *ret, np_problem *problem)
 {
 	guint64 value;
-	if (strlen(text) < 3 || strlen(text) > 4 || !g_ascii_string_to_unsigned(text, 8, 0, 07777, &value, NULL))
+	if (strlen(text) < 3 || strlen(text) > 4 || !g_ascii_string_to_unsigned(text, 8, 0, 07777, &value, NULL)) {
+		problem->hint = np_meant_hint(field, text);
 		return fail(problem, NP_CODE_MODE, "it must be three or four octal digits such as \"0644\"");
+	}
 	*ret = (guint32)value;
 	return TRUE;
 }
@@ -256,12 +215,12 @@ gboolean np_scalar_store(const np_field *field, gpointer object, const char *tex
 {
 	switch (field->type) {
 	case NP_FIELD_STRING: return string_store(field, text, &NP_MEMBER(char *, object, field), problem);
-	case NP_FIELD_BOOL: return bool_store(text, &NP_MEMBER(gboolean, object, field), problem);
+	case NP_FIELD_BOOL: return bool_store(field, text, &NP_MEMBER(gboolean, object, field), problem);
 	case NP_FIELD_UINT: return uint_store(field, text, &NP_MEMBER(guint64, object, field), problem);
 	case NP_FIELD_SIZE:
 	case NP_FIELD_DURATION: return quantity_store(field, text, &NP_MEMBER(guint64, object, field), problem);
 	case NP_FIELD_ENUM: return enum_find(field, text, &NP_MEMBER(int, object, field), problem);
-	case NP_FIELD_MODE: return mode_store(text, &NP_MEMBER(guint32, object, field), problem);
+	case NP_FIELD_MODE: return mode_store(field, text, &NP_MEMBER(guint32, object, field), problem);
 	case NP_FIELD_CIDR: return cidr_store(text, &NP_MEMBER(np_cidr, object, field), problem);
 	case NP_FIELD_IP: return ip_store(text, &NP_MEMBER(np_ip, object, field), problem);
 	default: g_return_val_if_reached(FALSE);
