@@ -44,16 +44,18 @@ static void var_file_clear(gpointer data)
 	g_free((char *)((np_var_file *)data)->text);
 }
 
-/* The files of --var-file; NULL with *error set when one cannot be read. */
-static GArray *var_files_read(const np_options *options, GError **error)
+/* The files of --var-file; NULL with *error set when one cannot be read: *ret_file, borrowed. */
+static GArray *var_files_read(const np_options *options, const char **ret_file, GError **error)
 {
 	g_autoptr(GArray) files = g_array_new(FALSE, FALSE, sizeof(np_var_file));
 	g_array_set_clear_func(files, var_file_clear);
 	for (char **name = options->var_files; name && *name; name++) {
 		gsize length = 0;
 		char *text = np_text_load("file of variables", *name, &length, error);
-		if (!text)
+		if (!text) {
+			*ret_file = *name;
 			return NULL;
+		}
 		np_var_file file = {*name, text, length};
 		g_array_append_val(files, file);
 	}
@@ -71,11 +73,12 @@ static void show_diagnostics(np_context *context, const np_options *options, np_
 	}
 }
 
-static int load(np_context *context, const np_options *options, bool checked, GError **error)
+/* *ret_file: what *error is about, borrowed. */
+static int load(np_context *context, const np_options *options, bool checked, const char **ret_file, GError **error)
 {
 	g_autoptr(np_diags) diags = NULL;
 	g_autoptr(GPtrArray) environment = environment_variables();
-	g_autoptr(GArray) files = var_files_read(options, error);
+	g_autoptr(GArray) files = var_files_read(options, ret_file, error);
 	if (!files)
 		return NP_EXIT_FAILED;
 	np_load_options how = {
@@ -86,7 +89,8 @@ static int load(np_context *context, const np_options *options, bool checked, GE
 		.strict = options->strict,
 		.check_files = checked,
 	};
-	context->lab = np_lab_load(lab_file(options), &how, &diags, error);
+	*ret_file = lab_file(options);
+	context->lab = np_lab_load(*ret_file, &how, &diags, error);
 	if (diags)
 		show_diagnostics(context, options, diags, checked && options->json);
 	return context->lab ? NP_EXIT_OK : NP_EXIT_INVALID;
@@ -95,10 +99,16 @@ static int load(np_context *context, const np_options *options, bool checked, GE
 static int load_and_complain(np_context *context, const np_options *options, bool checked)
 {
 	g_autoptr(GError) error = NULL;
-	int code = load(context, options, checked, &error);
+	const char *file = NULL;
+	int code = load(context, options, checked, &file, &error);
 	if (!error)
 		return code;
-	np_complain(options, error);
+	if (checked && options->json) {
+		g_autoptr(np_diags) diags = np_load_failed(file, error);
+		show_diagnostics(context, options, diags, true);
+	} else {
+		np_complain(options, error);
+	}
 	return np_exit_code(error) == NP_EXIT_INVALID ? NP_EXIT_INVALID : NP_EXIT_FAILED;
 }
 

@@ -41,6 +41,9 @@ const np_code_info np_codes[] = {
         {NP_CODE_VERSION, "unknown version",
          "This nestplan reads version 1 of the language. A newer file needs a newer nestplan."},
         {NP_CODE_YAML_VALUES, "too many values", "A lab file may have up to 4 million keys and values."},
+        {NP_CODE_FILE_UNREADABLE, "file cannot be read",
+         "The lab file, or a file of `--var-file`, is not there, is a folder or a pipe, or may not be read. "
+         "`validate --json` reports it by this code; without `--json` it is an error like those of other files."},
         {NP_CODE_KEY_UNKNOWN, "unknown key",
          "The key is not one of this mapping's. Unknown keys are errors because a misspelled one would "
          "silently have no effect."},

@@ -27,6 +27,18 @@ static char *folder_find(const np_load_options *options)
 	return g_canonicalize_filename(folder, NULL);
 }
 
+static const char *shown_name(const char *file)
+{
+	return file == NULL || strcmp(file, "-") == 0 ? "<stdin>" : file;
+}
+
+np_diags *np_load_failed(const char *file, const GError *error)
+{
+	np_diags *diags = np_diags_new(shown_name(file));
+	np_diags_error(diags, NP_CODE_FILE_UNREADABLE, (np_pos){0}, NULL, "%s", error->message);
+	return diags;
+}
+
 static np_lab *document_load(const np_doc *doc, const np_load_options *options, np_diags *diags, np_origin *origin)
 {
 	g_autoptr(np_lab) lab = np_lab_decode(doc, options, diags, origin);
@@ -51,8 +63,7 @@ static np_lab *text_load(char *text, gsize length, const np_load_options *option
 {
 	static const np_load_options none;
 	const np_load_options *o = options ? options : &none;
-	const char *file = o->file == NULL || strcmp(o->file, "-") == 0 ? "<stdin>" : o->file;
-	g_autoptr(np_diags) diags = np_diags_new(file);
+	g_autoptr(np_diags) diags = np_diags_new(shown_name(o->file));
 	gsize skip = length >= 3 && memcmp(text, BOM, 3) == 0 ? 3 : 0;
 	np_lab *lab = NULL;
 	np_origin origin = {0};

@@ -29,6 +29,9 @@ np_lab *np_lab_parse(const char *text, gsize length, const np_load_options *opti
 /* As np_lab_parse from a file or standard input. *error is set when the file cannot be read. */
 np_lab *np_lab_load(const char *file, const np_load_options *options, np_diags **ret_diags, GError **error);
 
+/* What np_lab_load or np_text_load said of a file that cannot be read, as a diagnostic. Caller frees. */
+np_diags *np_load_failed(const char *file, const GError *error);
+
 /* The whole of a file, or of standard input ("-"), but never a pipe by name and no more than a lab file may have. `what` is what
  * it should be, for messages: "lab file". Caller frees. */
 char *np_text_load(const char *what, const char *file, gsize *ret_length, GError **error);

@@ -110,6 +110,22 @@ mkdir "$folder/directory"
 check directory 'is a folder'
 mkfifo "$folder/fifo"
 check fifo 'pipe'
+# What cannot be read is a document on standard output, too.
+check_json() {
+    local words=$1 out
+    shift
+    out=$(timeout 60 "$nestplan" validate "$@" --json 2>"$folder/said" </dev/null) || true
+    jq -e --arg w "$words" '(.valid | not) and .errors == 1 and .diagnostics[0].code == "NP0018"
+        and (.diagnostics[0].message | contains($w))' <<<"$out" >/dev/null || complain "validate $* --json: ${out:0:300}"
+    [[ ! -s $folder/said ]] || complain "validate $* --json says, too: $(head -c 300 "$folder/said")"
+}
+check_json 'there is no lab file' "$folder/nowhere"
+check_json 'is a folder' "$folder/directory"
+check_json 'is a pipe' "$folder/fifo"
+check_json 'there is no file of variables' "$folder/empty" --var-file "$folder/nowhere"
+: >"$folder/closed"
+chmod 000 "$folder/closed"
+[[ -r $folder/closed ]] || check_json 'Permission denied' "$folder/closed"
 printf 'version: 1\n---\nversion: 1\n' >"$folder/documents"
 check documents 'several documents'
 printf 'version: 1\nname: a\nimages: {a: {source: ../../etc/passwd}}\n' >"$folder/outside"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/errors/NAME.yaml and what nestplan says about it, NAME.expected. The first lines of a fixture may be
  * options: # --var NAME=VALUE   # --env NAME=VALUE   # --var-file FILE (beside it)   # --strict   # --files (look at
- * files, too)   # --repeat N (the last line is there N times). Every code has a fixture and is explained in
+ * files, too)   # --repeat N (the last line is there N times)   # --load FILE (instead of this one). Every code has a fixture and is explained in
  * docs/diagnostics.md. NP_TEST_REGENERATE=1 rewrites NAME.expected. */
 #include <string.h>
 
@@ -15,6 +15,7 @@ typedef struct {
 	GArray *files;
 	gboolean strict, check_files;
 	guint64 repeat;
+	char *load;
 } setting;
 
 static void file_clear(gpointer data)
@@ -46,6 +47,8 @@ static void option_take(setting *s, const char *line)
 		g_ptr_array_add(s->environment, g_strdup(value));
 	else if (g_str_has_prefix(line, "--repeat "))
 		s->repeat = g_ascii_strtoull(value, NULL, 10);
+	else if (g_str_has_prefix(line, "--load "))
+		s->load = g_strdup(value);
 	else if (g_str_equal(line, "--strict"))
 		s->strict = TRUE;
 	else if (g_str_equal(line, "--files"))
@@ -57,7 +60,7 @@ static void option_take(setting *s, const char *line)
 static setting setting_read(const char *text)
 {
 	setting s = {g_ptr_array_new_with_free_func(g_free), g_ptr_array_new_with_free_func(g_free),
-	             g_array_new(FALSE, FALSE, sizeof(np_var_file)), FALSE, FALSE, 1};
+	             g_array_new(FALSE, FALSE, sizeof(np_var_file)), FALSE, FALSE, 1, NULL};
 	g_array_set_clear_func(s.files, file_clear);
 	while (g_str_has_prefix(text, "# --")) {
 		g_autofree char *line = g_strndup(text + 2, strcspn(text + 2, "\n"));
@@ -74,6 +77,17 @@ static void setting_clear(setting *s)
 	g_ptr_array_unref(s->variables);
 	g_ptr_array_unref(s->environment);
 	g_array_unref(s->files);
+	g_free(s->load);
+}
+
+static np_lab *lab_of(const setting *s, const GString *text, const np_load_options *options, np_diags **ret_diags)
+{
+	g_autoptr(GError) error = NULL;
+	if (s->load == NULL)
+		return np_lab_parse(text->str, text->len, options, ret_diags);
+	g_assert_null(np_lab_load(s->load, options, ret_diags, &error));
+	*ret_diags = np_load_failed(s->load, error);
+	return NULL;
 }
 
 /* The text with its last line as often as the setting says. */
@@ -99,7 +113,6 @@ static char *diagnostics_of(const char *path, const char *text, gsize length)
 {
 	g_autofree char *file = g_path_get_basename(path);
 	g_autoptr(np_diags) diags = NULL;
-	g_autoptr(GError) error = NULL;
 	setting s = setting_read(text);
 	np_load_options options = {.file = file,
 	                           .folder = s.check_files ? FOLDER : "/labs",
@@ -110,7 +123,7 @@ static char *diagnostics_of(const char *path, const char *text, gsize length)
 	                           .strict = s.strict,
 	                           .check_files = s.check_files};
 	g_autoptr(GString) all = text_repeat(text, length, s.repeat);
-	g_autoptr(np_lab) lab = np_lab_parse(all->str, all->len, &options, &diags);
+	g_autoptr(np_lab) lab = lab_of(&s, all, &options, &diags);
 	setting_clear(&s);
 	g_assert_cmpuint(diags->errors + diags->warnings, >, 0);
 	g_assert_true((lab == NULL) == (diags->errors > 0));
