@@ -38,6 +38,28 @@ bool np_site_gives_kvm(const np_world *world, const char *address, bool nesting)
 	return nesting;
 }
 
+static void refuse_kvm(diff *d, const np_node *node, site_state state)
+{
+	const char *site = node->parent->address;
+	np_pos at = np_object_at(&np_node_kind, &node->base, "accel");
+	if (!*site) {
+		np_plan_problem_at(d->plan, d->lab, at, "node '%s' asks for KVM (accel: kvm). %s. Enable virtualization in the firmware or "
+		                   "in the hypervisor below, or set `accel: auto` on it to let it be emulated.",
+		                   node->address, d->world->accel.reason);
+	} else if (state != SITE_KNOWN && d->world->accel.needs_switch && d->lab->host.nesting != NP_NESTING_IGNORE) {
+		/* np_diff_nesting said what to do */
+	} else if (state == SITE_KNOWN) {
+		const np_seen_site *seen = np_world_site(d->world, site);
+		g_autofree char *missing = np_proof_missing(&seen->proof);
+		np_plan_problem_at(d->plan, d->lab, at, "node '%s' asks for KVM (accel: kvm), which does not work in its hypervisor '%s' "
+		                   "(level %u): %s. Set `accel: auto` on it to let it be emulated.", node->address, site,
+		                   node->parent->level, missing);
+	} else {
+		np_plan_problem_at(d->plan, d->lab, at, "node '%s' asks for KVM (accel: kvm), and its hypervisor '%s' cannot have it on "
+		                   "this host: %s.", node->address, site, d->world->accel.reason);
+	}
+}
+
 static bool decide_accel(diff *d, const np_node *node, site_state state)
 {
 	const char *site = node->parent->address;
@@ -51,23 +73,9 @@ static bool decide_accel(diff *d, const np_node *node, site_state state)
 		g_ptr_array_add(d->emulated[*site != '\0'], (gpointer)node);
 		return false;
 	}
-	if (!*site) {
-		np_plan_problem(d->plan, "node '%s' asks for KVM (accel: kvm). %s. Enable virtualization in the firmware or in the "
-		                "hypervisor below, or set `accel: auto` on it to let it be emulated.",
-		                node->address, d->world->accel.reason);
-	} else if (state == SITE_KNOWN && d->plan->nesting && np_change_is_down(np_plan_find(d->plan, site))) {
+	if (state == SITE_KNOWN && *site && d->plan->nesting && np_change_is_down(np_plan_find(d->plan, site)))
 		return true; /* its hypervisor starts anew, and is proven again */
-	} else if (state != SITE_KNOWN && d->world->accel.needs_switch && d->lab->host.nesting != NP_NESTING_IGNORE) {
-		/* np_diff_nesting said what to do */
-	} else if (state == SITE_KNOWN) {
-		const np_seen_site *seen = np_world_site(d->world, site);
-		g_autofree char *missing = np_proof_missing(&seen->proof);
-		np_plan_problem(d->plan, "node '%s' asks for KVM (accel: kvm), which does not work in its hypervisor '%s' (level %u): %s. "
-		                "Set `accel: auto` on it to let it be emulated.", node->address, site, node->parent->level, missing);
-	} else {
-		np_plan_problem(d->plan, "node '%s' asks for KVM (accel: kvm), and its hypervisor '%s' cannot have it on this host: %s.",
-		                node->address, site, d->world->accel.reason);
-	}
+	refuse_kvm(d, node, state);
 	return false;
 }
 
@@ -78,14 +86,15 @@ static void check_model(diff *d, const np_node *node, GHashTable *models, bool k
 		return;
 	g_autofree const char **names = usable ? NULL : (const char **)g_hash_table_get_keys_as_array(models, NULL);
 	const char *near = names ? np_nearest(model, names) : NULL;
+	np_pos at = np_object_at(&np_cpu_kind, &node->cpu.base, "model");
 	g_autofree char *meant = near ? g_strdup_printf(" Did you mean '%s'?", near) : g_strdup("");
 	if (!usable)
-		np_plan_problem(d->plan, "node '%s': the hypervisor knows no CPU model '%s'.%s `virsh domcapabilities` lists them.",
-		                node->address, model, meant);
+		np_plan_problem_at(d->plan, d->lab, at, "node '%s': the hypervisor knows no CPU model '%s'.%s `virsh domcapabilities` lists "
+		                   "them.", node->address, model, meant);
 	else
-		np_plan_problem(d->plan, "node '%s': CPU model '%s' cannot be given to guests with accelerator %s on this hypervisor (libvirt: "
-		                "usable='no'); choose a model that is older, or `cpu: %s`.", node->address, model,
-		                kvm ? "kvm" : "emulate", kvm ? "host-passthrough" : "maximum");
+		np_plan_problem_at(d->plan, d->lab, at, "node '%s': CPU model '%s' cannot be given to guests with accelerator %s on this "
+		                   "hypervisor (libvirt: usable='no'); choose a model that is older, or `cpu: %s`.", node->address, model,
+		                   kvm ? "kvm" : "emulate", kvm ? "host-passthrough" : "maximum");
 }
 
 static void check_cpu(diff *d, const np_node *node, const np_seen_site *seen, bool kvm)
@@ -93,21 +102,22 @@ static void check_cpu(diff *d, const np_node *node, const np_seen_site *seen, bo
 	np_cpu_mode mode = np_cpu_mode_effective(node, kvm);
 	unsigned modes = !seen ? 0 : kvm ? seen->facts.modes_kvm : seen->facts.modes_qemu;
 	if (modes && !(modes & (1u << mode)))
-		np_plan_problem(d->plan, "node '%s': CPU mode %s is not available with accelerator %s on this hypervisor; "
-		                "try `cpu: %s`.", node->address, np_cpu_mode_names[mode], kvm ? "kvm" : "emulate",
-		                kvm ? "host-passthrough" : "maximum");
+		np_plan_problem_at(d->plan, d->lab, np_object_at(&np_cpu_kind, &node->cpu.base, "mode"),
+		                   "node '%s': CPU mode %s is not available with accelerator %s on this hypervisor; try `cpu: %s`.",
+		                   node->address, np_cpu_mode_names[mode], kvm ? "kvm" : "emulate",
+		                   kvm ? "host-passthrough" : "maximum");
 	else if (seen && mode == NP_CPU_CUSTOM && node->cpu.model)
 		check_model(d, node, kvm ? seen->facts.models_kvm : seen->facts.models_qemu, kvm);
 }
 
-static bool clash(diff *d, const np_seen_site *seen, const char *what, const char *name, const char *address)
+static bool clash(diff *d, const np_seen_site *seen, const char *what, const char *name, const char *address, np_pos at)
 {
 	g_autofree char *key = g_strdup_printf("%s %s", what, name);
 	if (!seen || !g_hash_table_contains(seen->foreign, key))
 		return false;
-	np_plan_problem(d->plan, "%s '%s': a %s named '%s' exists already and does not carry the mark of lab '%s'. "
-	                "Rename one of them, or remove that one.", g_str_equal(what, "domain") ? "node" : "network", address, what,
-	                name, d->lab->name);
+	np_plan_problem_at(d->plan, d->lab, at, "%s '%s': a %s named '%s' exists already and does not carry the mark of lab '%s'. "
+	                   "Rename one of them, or remove that one.", g_str_equal(what, "domain") ? "node" : "network", address, what,
+	                   name, d->lab->name);
 	return true;
 }
 
@@ -148,8 +158,9 @@ static void diff_network(diff *d, const np_site *site, const np_network *network
 	if (!is_looked_at(d, network->address, state, seen, have != NULL))
 		return;
 	const np_seen_site *stays = state == SITE_REBUILT ? NULL : seen;
-	if (!have && (clash(d, stays, "network", network->libvirt_name, network->address) ||
-	              (network->mode != NP_NET_BRIDGE && clash(d, stays, "device", network->device, network->address))))
+	np_pos at = network->base.pos;
+	if (!have && (clash(d, stays, "network", network->libvirt_name, network->address, at) ||
+	              (network->mode != NP_NET_BRIDGE && clash(d, stays, "device", network->device, network->address, at))))
 		return;
 	g_autoptr(np_change) change = np_change_new(NP_CHANGE_NETWORK, site->address, network->address, NP_ACTION_CREATE);
 	change->network = network;
@@ -179,9 +190,10 @@ static void check_disks(diff *d, const np_change *change)
 		const np_disk *disk = np_map_find(node->disks, had->base.name);
 		if (disk && disk->size && disk->size < had->size) {
 			g_autofree char *from = np_size_format(had->size), *to = np_size_format(disk->size);
-			np_plan_problem(d->plan, "node '%s': disk '%s' cannot go from %s to %s: a disk never shrinks. Write %s in the lab "
-			                "file, or recreate the node, which loses its disks: `--replace %s`.", node->address,
-			                disk->base.name, from, to, from, node->address);
+			np_plan_problem_at(d->plan, d->lab, np_object_at(&np_disk_kind, &disk->base, "size"),
+			                   "node '%s': disk '%s' cannot go from %s to %s: a disk never shrinks. Write %s in the lab file, or "
+			                   "recreate the node, which loses its disks: `--replace %s`.", node->address, disk->base.name,
+			                   from, to, from, node->address);
 		} else if (!disk && !had->source && node->protect) {
 			np_plan_problem(d->plan, "node '%s' is protected (protect: true) and would lose its disk '%s'.", node->address,
 			                had->base.name);
@@ -233,7 +245,7 @@ static site_state diff_node_itself(diff *d, const np_node *node, np_seen_node *h
 	bool kvm = decide_accel(d, node, state);
 	const np_seen_site *stays = state == SITE_REBUILT ? NULL : seen;
 	check_cpu(d, node, stays, kvm);
-	if (!have && clash(d, stays, "domain", node->libvirt_name, node->address))
+	if (!have && clash(d, stays, "domain", node->libvirt_name, node->address, node->base.pos))
 		return SITE_NEW;
 	g_autoptr(np_change) change = np_change_new(NP_CHANGE_NODE, site, node->address, NP_ACTION_CREATE);
 	change->node = node;

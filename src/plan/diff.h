@@ -22,6 +22,9 @@ void np_check_protected(np_plan *plan, const np_lab *lab);
 /* A warning where a hypervisor runs and cannot be looked into. */
 void np_warn_unknown(np_plan *plan, const np_seen_node *seen);
 void np_plan_problem(np_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* A problem of a value that the lab file declares: begins with its place, as messages of validate do. Warnings have none: they are
+ * in saved plans, which outlive a line more in the file. */
+void np_plan_problem_at(np_plan *plan, const np_lab *lab, np_pos pos, const char *format, ...) G_GNUC_PRINTF(4, 5);
 void np_plan_warning(np_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* The host's kernel: a row when nesting is to be switched on (or the lab's name added where it is on), problems when it

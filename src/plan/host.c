@@ -68,6 +68,7 @@ static void check_disk(np_plan *plan, const np_lab *lab, const np_world *world)
 
 typedef struct {
 	np_plan *plan;
+	const np_lab *lab;
 	const np_world *world;
 	const np_network *inner; /* first network inside a node whose range the host uses; NULL: none */
 	char *inner_use;         /* as what */
@@ -125,28 +126,34 @@ static const np_route *find_route(const np_world *world, const np_network *netwo
 	return NULL;
 }
 
+static np_pos range_at(const np_network *network)
+{
+	return np_object_at(&np_network_kind, &network->base, "cidr");
+}
+
 /* Returns true after a problem. */
-static bool check_foreign(np_plan *plan, const np_network *network, const char *range, const np_seen_site *seen)
+static bool check_foreign(const ranges *r, const np_network *network, const char *range, const np_seen_site *seen)
 {
 	const np_foreign_range *active = find_foreign(seen, network, true), *idle = find_foreign(seen, network, false);
 	g_autofree char *use = active ? range_use(active) : idle ? range_use(idle) : NULL;
 	if (active)
-		np_plan_problem(plan, "%s: its range %s overlaps with %s, which is not of this lab. Choose another range for one of them.",
-		                network->address, range, use);
+		np_plan_problem_at(r->plan, r->lab, range_at(network), "%s: its range %s overlaps with %s, which is not of this lab. Choose "
+		                   "another range for one of them.", network->address, range, use);
 	else if (idle)
-		np_plan_warning(plan, "%s: its range %s overlaps with %s, which is not active now: only one of them can be.",
+		np_plan_warning(r->plan, "%s: its range %s overlaps with %s, which is not active now: only one of them can be.",
 		                network->address, range, use);
 	return active != NULL;
 }
 
-static void check_routes(np_plan *plan, const np_network *network, const char *range, const np_world *world)
+static void check_routes(const ranges *r, const np_network *network, const char *range)
 {
-	const np_route *grave = find_route(world, network, true), *wide = find_route(world, network, false);
+	const np_route *grave = find_route(r->world, network, true), *wide = find_route(r->world, network, false);
 	g_autofree char *use = grave ? route_use(grave) : wide ? route_use(wide) : NULL;
 	if (grave)
-		np_plan_problem(plan, "%s: its range %s overlaps with %s. Choose another range.", network->address, range, use);
+		np_plan_problem_at(r->plan, r->lab, range_at(network), "%s: its range %s overlaps with %s. Choose another range.",
+		                   network->address, range, use);
 	else if (wide)
-		np_plan_warning(plan, "%s: its range %s is a part of %s. What has those addresses there cannot be reached while the lab "
+		np_plan_warning(r->plan, "%s: its range %s is a part of %s. What has those addresses there cannot be reached while the lab "
 		                "exists.", network->address, range, use);
 }
 
@@ -180,10 +187,10 @@ static void check_site(ranges *r, const np_site *site, const np_seen_site *seen)
 		if (network->mode == NP_NET_BRIDGE || !np_plan_find(r->plan, network->address))
 			continue;
 		g_autofree char *range = np_cidr_format(network->cidr);
-		if (check_foreign(r->plan, network, range, seen))
+		if (check_foreign(r, network, range, seen))
 			continue;
 		if (site->level == 0)
-			check_routes(r->plan, network, range, r->world);
+			check_routes(r, network, range);
 		else
 			note_inner(r, network);
 	}
@@ -213,7 +220,7 @@ void np_diff_host(np_plan *plan, const np_lab *lab, const np_world *world)
 		check_vcpus(plan, lab, &demand, facts->cpus);
 	}
 	check_disk(plan, lab, world);
-	ranges r = {.plan = plan, .world = world};
+	ranges r = {.plan = plan, .lab = lab, .world = world};
 	check_site(&r, &lab->site, world->root);
 	warn_of_inner(&r);
 	g_free(r.inner_use);

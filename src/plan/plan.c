@@ -106,6 +106,20 @@ void np_plan_problem(np_plan *plan, const char *format, ...)
 	va_end(args);
 }
 
+void np_plan_problem_at(np_plan *plan, const np_lab *lab, np_pos pos, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	g_autofree char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	if (pos.line == 0 || pos.source != 0 || !lab->file) {
+		np_plan_problem(plan, "%s", text);
+		return;
+	}
+	const char *file = g_str_equal(lab->file, "-") ? "<stdin>" : lab->file;
+	np_plan_problem(plan, "%s:%u:%u: %s", file, pos.line, MAX(pos.col, 1), text);
+}
+
 void np_plan_warning(np_plan *plan, const char *format, ...)
 {
 	va_list args;
