@@ -242,10 +242,15 @@ static void carrier_check(np_checker *c, const np_node *node)
 static void ready_check(np_checker *c, const np_node *node)
 {
 	gboolean needs_address = node->ready.wait == NP_WAIT_SSH || node->ready.wait == NP_WAIT_HYPERVISOR;
-	if (needs_address && np_object_has(&np_ready_kind, &node->ready.base, "wait") && node->nics->len == 0)
-		np_check_error(c, NP_CODE_READY_NIC, np_object_at(&np_ready_kind, &node->ready.base, "wait"),
-		               "use 'boot', or add 'nics'",
+	gboolean has_wait = np_object_has(&np_ready_kind, &node->ready.base, "wait");
+	np_pos at_wait = np_object_at(&np_ready_kind, &node->ready.base, "wait");
+	if (needs_address && has_wait && node->nics->len == 0)
+		np_check_error(c, NP_CODE_READY_NIC, at_wait, "use 'boot', or add 'nics'",
 		               "node '%s' has no NIC, so nothing in it can be waited for by %s", node->base.name,
+		               np_wait_names[node->ready.wait]);
+	else if (needs_address && has_wait && !np_node_is_site(node) && !is_reachable(node))
+		np_check_error(c, NP_CODE_READY_NIC, at_wait, "use 'boot', or put a NIC on a network that has a range",
+		               "node '%s' has no address, so nothing in it can be waited for by %s", node->base.name,
 		               np_wait_names[node->ready.wait]);
 }
 

@@ -138,7 +138,8 @@ const np_code_info np_codes[] = {
         {NP_CODE_SITE_UNREACHABLE, "hypervisor cannot be reached",
          "A node that carries nodes or networks is managed through a NIC with an address: put one on a "
          "network that has a `cidr`."},
-        {NP_CODE_READY_NIC, "nothing to wait for", "`wait: ssh` and `wait: hypervisor` need a NIC."},
+        {NP_CODE_READY_NIC, "nothing to wait for",
+         "`wait: ssh` and `wait: hypervisor` need a NIC with an address: on a network that has a `cidr`."},
         {NP_CODE_LAB_NAME, "reserved name", "The name is used by nestplan itself."},
         {NP_CODE_IMAGE_PROTOCOL, "unknown protocol", "Images come from files or by http and https."},
         {NP_CODE_CPU_NESTING, "hypervisor without virtualization",

@@ -26,13 +26,20 @@ gsize np_decode_cost(const np_kind *kind)
 	return cost;
 }
 
-/* What every key_pattern takes: most names need no regular expression. No NIC is named "lo". */
+/* Names that no NIC has, though they look like any other. */
+static gboolean is_kept_name(const char *text)
+{
+	static const char *const kept[] = {"lo", "all", "default", NULL};
+	return g_strv_contains(kept, text);
+}
+
+/* What every key_pattern takes: most names need no regular expression. */
 static gboolean is_simple_name(const char *text)
 {
 	size_t length = 0;
 	for (; g_ascii_islower(text[length]) || g_ascii_isdigit(text[length]) || text[length] == '-'; length++)
 		continue;
-	return g_ascii_islower(text[0]) && text[length] == '\0' && length <= 15 && strcmp(text, "lo") != 0;
+	return g_ascii_islower(text[0]) && text[length] == '\0' && length <= 15 && !is_kept_name(text);
 }
 
 gboolean np_decode_key(np_decoder *d, const np_kind *kind, const np_doc_node *key)
@@ -48,7 +55,9 @@ gboolean np_decode_key(np_decoder *d, const np_kind *kind, const np_doc_node *ke
 	if (is_simple_name(key->text) ||
 	    np_decode_matches(d, kind->key_pattern ? kind->key_pattern : NP_PATTERN_NAME, key->text))
 		return TRUE;
-	np_diags_error(d->diags, NP_CODE_NAME, key->pos, NULL, "%s name '%s' is not valid: %s", kind->name, key->text,
+	const char *hint = kind == &np_nic_kind && is_kept_name(key->text)
+	                           ? "name the NIC otherwise, and its network by the key 'network'" : NULL;
+	np_diags_error(d->diags, NP_CODE_NAME, key->pos, hint, "%s name '%s' is not valid: %s", kind->name, key->text,
 	               kind->key_pattern ? kind->key_help : NP_HELP_NAME);
 	return FALSE;
 }

@@ -70,9 +70,9 @@ const np_kind np_nic_kind = {
         .doc = "A network interface of a node; its name is also the interface's name inside.",
         NP_KIND_FIELDS(np_nic, nic_fields),
         .names_list = TRUE,
-        .key_pattern = "^(?!lo$)[a-z][a-z0-9-]{0,14}$",
-        .key_help = "a NIC's name is up to 15 small letters, digits and dashes, starts with a letter, and is not lo, which each "
-                    "guest has already",
+        .key_pattern = "^(?!(lo|all|default)$)[a-z][a-z0-9-]{0,14}$",
+        .key_help = "a NIC's name is up to 15 small letters, digits and dashes, starts with a letter, and is not lo, all or "
+                    "default, which Linux keeps for itself",
 };
 
 #define PATTERN_OWNER "^[0-9]{1,10}:[0-9]{1,10}$"

@@ -274,11 +274,12 @@ char *np_import_network_key(xmlNode *interface)
 
 static char *nic_name(xmlNode *element, const np_network *network, unsigned number, GHashTable *taken)
 {
+	static const char *const kept[] = {"lo", "all", "default", NULL};
 	g_autofree char *alias = np_xml_get(element, "alias/@name");
 	g_autofree char *numbered = g_strdup_printf("nic-%u", number);
 	bool ours = alias && g_str_has_prefix(alias, NP_NIC_ALIAS);
 	g_autofree char *key = g_strconcat("nic ", network->base.name, NULL);
-	bool fits = strlen(network->base.name) <= NIC_MAX_LENGTH && strcmp(network->base.name, "lo") != 0 &&
+	bool fits = strlen(network->base.name) <= NIC_MAX_LENGTH && !g_strv_contains(kept, network->base.name) &&
 	            !g_hash_table_contains(taken, key);
 	return np_import_name(taken, "nic",
 	                      ours   ? alias + strlen(NP_NIC_ALIAS)
