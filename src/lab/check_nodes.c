@@ -129,12 +129,29 @@ static void reserved_report(np_checker *c, const np_node *node, const np_nic *ni
 		               address, node->address, range, whose);
 }
 
+/* A network has reservations for the nodes of its own site, and for none on bridges over its wire. */
+static void dhcp_check(np_checker *c, const np_node *node, const np_nic *nic, const np_network *network)
+{
+	np_ip first, last;
+	const np_network *server = network->outer;
+	while (server != NULL && !(np_network_dhcp_range(server, &first, &last) && nic->address >= first && nic->address <= last))
+		server = server->outer;
+	if (server == NULL)
+		return;
+	g_autofree char *hint = addresses_hint(network), *address = np_ip_format(nic->address);
+	np_check_warning(c, NP_CODE_ADDRESS_DHCP, np_object_at(&np_nic_kind, &nic->base, "address"), hint,
+	                 "address %s of node '%s' is among those that '%s', whose wire it is on, gives to others by DHCP", address,
+	                 node->address, server->address);
+}
+
 static void nic_address_check(np_checker *c, const np_node *node, const np_nic *nic, const np_network *network)
 {
 	gboolean inside = np_cidr_contains(network->cidr, nic->address);
 	const np_network *owner = reserved_find(network, nic->address);
-	if (inside && owner == NULL)
+	if (inside && owner == NULL) {
+		dhcp_check(c, node, nic, network);
 		return;
+	}
 	np_pos pos = np_object_at(&np_nic_kind, &nic->base, "address");
 	g_autofree char *address = np_ip_format(nic->address);
 	g_autofree char *range = np_cidr_format(network->cidr);

@@ -176,7 +176,8 @@ const np_code_info np_codes[] = {
          " node sees its own networks and those of all sites around it. `plan` and `apply` compare with the "
          "host's routes and its other libvirt networks, too."},
         {NP_CODE_NETWORK_MTU, "MTU does not fit",
-         "A bridge inside a node cannot carry larger packets than the network of the NIC that it is over."},
+         "A bridge inside a node cannot carry larger packets than the network of the NIC that it is over. A network of "
+         "another mode is a hop of its own and may have any MTU: its node routes, and tells senders what fits."},
         {NP_CODE_MAC_TWICE, "MAC address taken twice",
          "Two NICs have the same MAC address. With `count`, use `${node.index}` in it, or leave it out: "
          "MAC addresses are derived then."},
@@ -189,6 +190,10 @@ const np_code_info np_codes[] = {
         {NP_CODE_NETWORK_RESERVED, "range that is no network's",
          "0.0.0.0/8, 127.0.0.0/8 (loopback), 169.254.0.0/16 (link-local), 224.0.0.0/4 (multicast) and 240.0.0.0/4 (reserved) are not "
          "for machines of a network. Use a private range: 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16, or a part of one."},
+        {NP_CODE_ADDRESS_DHCP, "address that DHCP may give away",
+         "A network keeps the addresses of its own site's nodes for them, also in the top quarter that is for DHCP. "
+         "Of a NIC on a bridge over its wire, inside a node, it knows nothing, and may give the address to another "
+         "machine."},
         {NP_CODE_MEMORY_OVER, "memory over 100 %",
          "The nodes inside a node need more memory than it has. Make it larger, them smaller, or write "
          "`overcommit: true` into the node that carries them. The host's own memory is compared when it is "
