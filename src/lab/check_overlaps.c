@@ -153,9 +153,13 @@ static gboolean level_check(np_checker *c, const np_site *site, const np_network
 	const np_network *other = level_find(l, network->cidr, np_network_segment(network));
 	if (other == NULL || (l->site == site && !is_earlier(other, network)))
 		return FALSE;
+	/* Several may have their range from one anchor: each has to get another, so each is told. */
+	np_pos pos = np_object_at(&np_network_kind, &network->base, "cidr");
+	if (np_check_told(c, pos, network->base.name))
+		return TRUE;
 	g_autofree char *range = np_cidr_format(network->cidr);
 	g_autofree char *other_range = np_cidr_format(other->cidr);
-	np_check_error(c, NP_CODE_NETWORK_OVERLAP, np_object_at(&np_network_kind, &network->base, "cidr"), NULL,
+	np_diags_error(c->diags, NP_CODE_NETWORK_OVERLAP, pos, NULL,
 	               "the range %s of '%s' overlaps with %s of '%s' (line %u)", range, network->address, other_range,
 	               other->address, other->base.pos.line);
 	return TRUE;
