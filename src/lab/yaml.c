@@ -3,24 +3,15 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "lab/document.h"
+#include "lab/document_memory.h"
 #include "lab/text.h"
 
 #define DEPTH_MAX    100
 #define VALUES_MAX   4000000
 #define EXPANDED_MAX 1000000 /* values that aliases and merges may add */
 
-#define CHUNK     65536
 #define INTERNED  1024 /* slots for texts that come again and again, most of them keys */
 #define SMALL_MAP 16   /* larger ones get an index */
-
-struct np_doc {
-	GPtrArray *chunks; /* memory of all nodes and texts */
-	gsize left;        /* bytes free at the end of the last chunk */
-	const np_doc_node *root;
-	GArray *aliases;    /* of np_doc_alias */
-	GPtrArray *indexes; /* of GHashTable*: those of large maps */
-};
 
 typedef struct {
 	yaml_parser_t parser;
@@ -34,46 +25,6 @@ typedef struct {
 	guint16 source;
 	unsigned depth;
 } reader;
-
-void np_doc_free(np_doc *doc)
-{
-	if (doc == NULL)
-		return;
-	g_ptr_array_unref(doc->chunks);
-	g_ptr_array_unref(doc->indexes);
-	g_array_unref(doc->aliases);
-	g_free(doc);
-}
-
-const GArray *np_doc_aliases(const np_doc *doc)
-{
-	return doc->aliases;
-}
-
-const np_doc_node *np_doc_root(const np_doc *doc)
-{
-	return doc->root;
-}
-
-static gpointer doc_alloc(np_doc *doc, gsize size)
-{
-	size = (size + 7) & ~(gsize)7;
-	if (size > CHUNK / 8) { /* large ones get a chunk of their own, put before the one in use */
-		gpointer own = g_malloc(size);
-		g_ptr_array_insert(doc->chunks, doc->chunks->len > 0 ? (int)doc->chunks->len - 1 : 0, own);
-		if (doc->chunks->len == 1)
-			doc->left = 0;
-		return own;
-	}
-	if (size > doc->left) {
-		g_ptr_array_add(doc->chunks, g_malloc(CHUNK));
-		doc->left = CHUNK;
-	}
-	char *memory = doc->chunks->pdata[doc->chunks->len - 1];
-	memory += CHUNK - doc->left;
-	doc->left -= size;
-	return memory;
-}
 
 static np_pos mark_pos(const reader *r, yaml_mark_t start, yaml_mark_t end)
 {
@@ -135,7 +86,7 @@ static gboolean event_next(reader *r, yaml_event_t *event)
 /* NULL after a report: there are too many. */
 static np_doc_node *node_new(reader *r, np_doc_type type, const yaml_event_t *event)
 {
-	np_doc_node *node = doc_alloc(r->doc, sizeof *node);
+	np_doc_node *node = np_doc_alloc(r->doc, sizeof *node);
 	*node = (np_doc_node){.pos = event_pos(r, event), .type = (guint8)type};
 	if (type != NP_DOC_SCALAR)
 		node->pos.len = 1;
@@ -158,7 +109,7 @@ static const char *text_keep(reader *r, const char *value, gsize length)
 		if (*slot != NULL && strncmp(*slot, value, length) == 0 && (*slot)[length] == '\0')
 			return *slot;
 	}
-	char *text = doc_alloc(r->doc, length + 1);
+	char *text = np_doc_alloc(r->doc, length + 1);
 	memcpy(text, value, length);
 	text[length] = '\0';
 	if (slot != NULL)
@@ -331,7 +282,7 @@ static gboolean map_build(reader *r, map_builder *map)
 /* The entries are on the stack. */
 static void node_fill(reader *r, np_doc_node *node, guint first, guint n, yaml_mark_t end)
 {
-	np_doc_list *list = doc_alloc(r->doc, sizeof *list + n * sizeof *list->items);
+	np_doc_list *list = np_doc_alloc(r->doc, sizeof *list + n * sizeof *list->items);
 	guint64 weight = 1;
 	for (guint i = 0; i < n; i++) {
 		list->items[i] = r->stack->pdata[first + i];
@@ -471,15 +422,6 @@ static gboolean stream_read(reader *r)
 	return good && r->doc->root != NULL;
 }
 
-static np_doc *doc_new(void)
-{
-	np_doc *doc = g_new0(np_doc, 1);
-	doc->chunks = g_ptr_array_new_with_free_func(g_free);
-	doc->indexes = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
-	doc->aliases = g_array_new(FALSE, FALSE, sizeof(np_doc_alias));
-	return doc;
-}
-
 np_doc *np_doc_parse(const char *text, gsize length, np_diags *diags)
 {
 	return np_doc_parse_source(text, length, 0, diags);
@@ -489,7 +431,7 @@ np_doc *np_doc_parse_source(const char *text, gsize length, guint16 source, np_d
 {
 	if (!np_text_check(text, length, source, diags))
 		return NULL;
-	g_autoptr(np_doc) doc = doc_new();
+	g_autoptr(np_doc) doc = np_doc_new();
 	g_autoptr(GHashTable) anchors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GPtrArray) stack = g_ptr_array_new();
 	reader r = {.text = text, .doc = doc, .diags = diags, .anchors = anchors, .stack = stack, .source = source};
