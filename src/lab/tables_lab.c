@@ -91,7 +91,7 @@ static const np_field network_fields[] = {
          .doc = "How it reaches beyond its site: nat, isolated (not at all), route, open (route without firewall), "
                 "bridge."},
         {NP_FIELD(np_network, dhcp, "dhcp", NP_FIELD_BOOL), .def = "true", .flags = NP_FIELD_COMPARED,
-         .impact = NP_IMPACT_RESTART,
+         .impact = NP_IMPACT_LIVE,
          .doc = "Hand out addresses from the top quarter of the range; never with mode bridge."},
         {NP_FIELD(np_network, mtu, "mtu", NP_FIELD_UINT), .min = 576, .max = 65535, .flags = NP_FIELD_COMPARED,
          .impact = NP_IMPACT_RESTART, .doc = "Largest packet in bytes; without it libvirt's default."},

@@ -459,6 +459,70 @@ static void test_network(context *test, gconstpointer data)
 	g_assert_cmpstr(seen->network->device, ==, network->device);
 }
 
+static char *network_text(const char *which)
+{
+	return run_tool((const char *const[]){"virsh", "-c", URI, "net-dumpxml", NAME_PREFIX "net", which, NULL});
+}
+
+/* What the running network says, what is stored, and, where we may read that, what its dnsmasq was told. */
+static void expect_dhcp(context *test, bool on)
+{
+	static const char *const parts[] = {"<range start='10.97.41.192' end='10.97.41.254'", "mac='52:54:00:97:41:0a'"};
+	g_autofree char *live = network_text(NULL), *stored = network_text("--inactive"), *conf = NULL, *hosts = NULL;
+	for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
+		g_assert_cmpint(strstr(live, parts[i]) != NULL, ==, on);
+		g_assert_cmpint(strstr(stored, parts[i]) != NULL, ==, on);
+	}
+	g_assert_cmpint(strstr(live, "<dhcp>") != NULL, ==, on);
+	g_assert_cmpint(strstr(stored, "<dhcp>") != NULL, ==, on);
+	g_assert_nonnull(strstr(live, "<hostname>node</hostname>"));
+	g_assert_nonnull(strstr(stored, "<hostname>node</hostname>"));
+	if (g_file_get_contents("/var/lib/libvirt/dnsmasq/" NAME_PREFIX "net.conf", &conf, NULL, NULL))
+		g_assert_cmpint(strstr(conf, "\ndhcp-range=10.97.41.192,10.97.41.254") != NULL, ==, on);
+	if (conf && g_file_get_contents("/var/lib/libvirt/dnsmasq/" NAME_PREFIX "net.hostsfile", &hosts, NULL, NULL))
+		g_assert_cmpint(strstr(hosts, "52:54:00:97:41:0a,10.97.41.10,node") != NULL, ==, on);
+	g_autoptr(np_seen_site) site = np_seen_site_new("");
+	g_assert_true(np_libvirt.observe(test->conn, LAB, site, NULL));
+	const np_seen_network *seen = np_seen_site_network(site, "net");
+	g_assert_cmpint(seen->network->dhcp, ==, on);
+	g_assert_cmpint(seen->live->dhcp, ==, on);
+	const char *host = on ? "node 52:54:00:97:41:0a" : "node";
+	g_assert_cmpstr(g_hash_table_lookup(seen->hosts, "10.97.41.10"), ==, host);
+	g_assert_cmpstr(g_hash_table_lookup(seen->live_hosts, "10.97.41.10"), ==, host);
+}
+
+/* The number of a device is another one when it was made anew. */
+static char *device_number(const np_network *network)
+{
+	g_autofree char *path = g_build_filename("/sys/class/net", network->device, "ifindex", NULL);
+	char *text = NULL;
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	return text;
+}
+
+static void test_network_dhcp(context *test, gconstpointer data)
+{
+	(void)data;
+	if (!test->conn)
+		return;
+	g_autoptr(fixture) lab = small_lab();
+	np_network *network = np_map_find(lab->site.networks, "net");
+	np_nic *nic = g_ptr_array_index(np_lab_node(lab, "node")->nics, 0);
+	g_free(nic->mac);
+	nic->mac = g_strdup("52:54:00:97:41:0a");
+	g_autofree char *number = NULL;
+	for (int i = 0; i < 5; i++) {
+		g_autoptr(GError) error = NULL;
+		network->dhcp = i % 2 == 0;
+		np_libvirt.network_ensure(test->conn, lab, network, NULL, &error);
+		g_assert_no_error(error);
+		expect_dhcp(test, network->dhcp);
+		g_autofree char *now = device_number(network);
+		number = number ? number : g_strdup(now);
+		g_assert_cmpstr(now, ==, number);
+	}
+}
+
 static void test_clash(context *test, gconstpointer data)
 {
 	(void)data;
@@ -929,6 +993,7 @@ int main(int argc, char **argv)
 	add("/daemon/parallel-uploads", test_parallel_uploads);
 	add("/daemon/same-name", test_same_name);
 	add("/daemon/network", test_network);
+	add("/daemon/network-dhcp", test_network_dhcp);
 	add("/daemon/clash", test_clash);
 	add("/daemon/lock", test_lock);
 	add("/daemon/lock-race", test_lock_race);

@@ -6,13 +6,14 @@
 #include "drivers/libvirt/network_read.h"
 #include "drivers/libvirt/network_xml.h"
 
-/* Sections of a network that libvirt changes while it runs. */
+/* Sections of a network that libvirt changes while it runs; its DHCP comes and goes with the first and the last entry. IPv6 is
+ * nobody's here: libvirt would look for the entry in the IPv4 part. */
 static const struct {
 	int section;
 	const char *path;
 } sections[] = {
-	{VIR_NETWORK_SECTION_IP_DHCP_RANGE, "ip/dhcp/range"},
-	{VIR_NETWORK_SECTION_IP_DHCP_HOST, "ip/dhcp/host"},
+	{VIR_NETWORK_SECTION_IP_DHCP_RANGE, "ip[not(@family='ipv6')]/dhcp/range"},
+	{VIR_NETWORK_SECTION_IP_DHCP_HOST, "ip[not(@family='ipv6')]/dhcp/host"},
 	{VIR_NETWORK_SECTION_DNS_HOST, "dns/host"},
 };
 

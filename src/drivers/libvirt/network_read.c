@@ -75,7 +75,7 @@ static GHashTable *read_hosts(xmlNode *root)
 		g_autofree char *name = np_xml_get(host, "hostname");
 		g_hash_table_insert(hosts, np_xml_get(host, "@ip"), np_host_text(name, NULL));
 	}
-	g_autoptr(GPtrArray) leases = np_xml_find(root, "ip/dhcp/host[@ip]");
+	g_autoptr(GPtrArray) leases = np_xml_find(root, "ip[not(@family='ipv6')]/dhcp/host[@ip]");
 	for (guint i = 0; i < leases->len; i++) {
 		xmlNode *host = g_ptr_array_index(leases, i);
 		g_autofree char *ip = np_xml_get(host, "@ip"), *name = np_xml_get(host, "@name"), *mac = np_xml_get(host, "@mac");
@@ -96,7 +96,7 @@ np_seen_network *np_network_read(xmlNode *root, np_mark *mark)
 	network->address = g_strdup(mark ? mark->address : NULL);
 	network->mode = read_mode(root);
 	read_cidr(root, network);
-	network->dhcp = np_xml_has(root, "ip/dhcp");
+	network->dhcp = np_xml_has(root, "ip[not(@family='ipv6')]/dhcp");
 	network->mtu = np_xml_get_uint(root, "mtu/@size");
 	read_bridge(root, mark, network);
 	seen->hosts = read_hosts(root);
