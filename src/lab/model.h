@@ -103,6 +103,9 @@ typedef struct {
 	guint64 timeout; /* milliseconds */
 } np_ready;
 
+/* What the DHCP of a network hands out that has no range. */
+#define NP_DHCP_RANGE_NONE "none"
+
 struct np_network {
 	np_object base;
 	np_cidr cidr;
@@ -116,6 +119,7 @@ struct np_network {
 	char *uuid, *libvirt_name; /* LAB.NET */
 	char *device;    /* bridge device that libvirt makes, ≤ 15 characters, unique in the lab: "np" + 8 hex digits + … */
 	np_ip gateway;   /* first address of cidr, where libvirt's bridge has one */
+	char *dhcp_range; /* observed: what its DHCP hands out, "10.0.0.192-10.0.0.254"; NULL: unknown */
 	const np_network *outer; /* borrowed: for a bridge over a NIC the network that the NIC is on; else NULL */
 };
 

@@ -109,6 +109,7 @@ static void network_clear(gpointer object)
 	g_clear_pointer(&network->uuid, g_free);
 	g_clear_pointer(&network->libvirt_name, g_free);
 	g_clear_pointer(&network->device, g_free);
+	g_clear_pointer(&network->dhcp_range, g_free);
 }
 
 const np_kind np_network_kind = {

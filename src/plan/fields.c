@@ -86,7 +86,7 @@ static bool is_recorded_lately(const char *name)
 /* What moved since the last apply: the lab file, the world, or both. */
 static np_moved moved(const compared *c, const char *name, const char *want, const char *have)
 {
-	if (!c->applied || g_str_has_prefix(name, "hosts."))
+	if (!c->applied || g_str_has_prefix(name, "hosts.")) /* of hosts tell_hosts says it */
 		return NP_MOVED_UNKNOWN;
 	const char *applied = g_hash_table_lookup(c->applied, name);
 	if (!applied && np_row_is_optional(name)) /* the lab file did not ask for it */
@@ -339,25 +339,80 @@ static np_impact network_impact(const compared *c, const char *name, const char 
 	/* libvirt's network is on the same bridge; the hypervisor's own row is what moves that. */
 	if (want && strcmp(name, "nic") == 0 && table_get(&c->stored, name, &found))
 		return NP_IMPACT_LIVE;
-	return !field || is_live_already(c, name, want) ? NP_IMPACT_LIVE : field->impact;
+	if (is_live_already(c, name, want))
+		return NP_IMPACT_LIVE;
+	if (strcmp(name, "gateway") == 0) /* the bridge's own address */
+		return NP_IMPACT_RESTART;
+	return field ? field->impact : NP_IMPACT_LIVE;
+}
+
+/* Whether `field` differs only because `cause` does. */
+static bool follows(const np_field_change *field, const np_field_change *cause)
+{
+	bool range = strcmp(field->name, "dhcp_range") == 0;
+	if (!range && strcmp(field->name, "gateway") != 0)
+		return false;
+	if (strcmp(cause->name, "cidr") != 0 && !(range && strcmp(cause->name, "dhcp") == 0))
+		return false;
+	return (!cause->where || g_strcmp0(cause->where, field->where) == 0) && !(field->moved & ~cause->moved);
+}
+
+/* What is said already by another range of addresses, or by DHCP that comes or goes. */
+static void drop_followers(np_change *change)
+{
+	for (guint i = change->fields->len; i-- > 0;) {
+		const np_field_change *field = g_ptr_array_index(change->fields, i);
+		bool said = false;
+		for (guint j = 0; j < change->fields->len && !said; j++)
+			said = follows(field, g_ptr_array_index(change->fields, j));
+		if (said)
+			g_ptr_array_remove_index(change->fields, i);
+	}
+}
+
+static bool is_host(const np_field_change *field)
+{
+	return g_str_has_prefix(field->name, "hosts.");
+}
+
+/* Hosts are recorded together, so what moved is known of all of them at once. */
+static void tell_hosts(const compared *c)
+{
+	const char *applied = c->applied ? g_hash_table_lookup(c->applied, NP_ROW_HOSTS) : NULL;
+	bool any = false;
+	for (guint i = 0; i < c->change->fields->len; i++)
+		any = any || is_host(g_ptr_array_index(c->change->fields, i));
+	if (!applied || !any)
+		return;
+	g_autofree char *want = np_rows_hosts_digest(c->want.rows), *stored = np_rows_hosts_digest(c->stored.rows);
+	g_autofree char *live = c->live.rows ? np_rows_hosts_digest(c->live.rows) : NULL;
+	unsigned lab = strcmp(want, applied) != 0 ? NP_MOVED_LAB : 0;
+	unsigned world = strcmp(stored, applied) != 0 || (live && strcmp(live, applied) != 0) ? NP_MOVED_WORLD : 0;
+	for (guint i = 0; i < c->change->fields->len; i++) {
+		np_field_change *field = g_ptr_array_index(c->change->fields, i);
+		if (is_host(field))
+			field->moved = (np_moved)(lab | world);
+	}
 }
 
 /* A network that is made anew gets all its hosts anew. */
 static void drop_hosts(np_change *change)
 {
 	for (guint i = change->fields->len; i-- > 0;)
-		if (g_str_has_prefix(((np_field_change *)g_ptr_array_index(change->fields, i))->name, "hosts."))
+		if (is_host(g_ptr_array_index(change->fields, i)))
 			g_ptr_array_remove_index(change->fields, i);
 }
 
 void np_diff_network_fields(np_change *change, const np_lab *lab, const np_network *want, const np_seen_network *have)
 {
-	g_autoptr(np_record) wanted = np_rows_wanted_network(lab, want, have->hosts != NULL);
+	g_autoptr(np_record) wanted = np_rows_wanted_network(lab, want, have);
 	g_autoptr(np_record) stored = np_rows_stored_network(have, want);
 	g_autoptr(np_record) live = np_rows_live_network(have, want);
 	compared c = {change,        table_make(wanted), table_make(stored), table_make(live),
 	              have->applied, network_impact,     NULL,               NULL};
 	compare(&c);
+	drop_followers(change);
+	tell_hosts(&c);
 	change->action = change->impact == NP_IMPACT_LIVE ? NP_ACTION_UPDATE : NP_ACTION_REPLACE;
 	if (change->action == NP_ACTION_REPLACE)
 		drop_hosts(change);

@@ -98,7 +98,7 @@ bool np_node_bridges_differ(const np_node *want, const np_seen_node *have);
 /* What is kept in a node's or network's mark as last applied; caller frees. have: what is changed; NULL: it is made anew. kvm: the
  * accelerator, decided. */
 np_record *np_node_record(const np_lab *lab, const np_node *node, const np_seen_node *have, bool kvm);
-np_record *np_network_record(const np_network *network);
+np_record *np_network_record(const np_lab *lab, const np_network *network);
 
 /* Text as the terminal shows it; caller frees. ALL: nothing is folded or left out. */
 enum { NP_RENDER_COLOUR = 1 << 0, NP_RENDER_ALL = 1 << 1, NP_RENDER_WRAP = 1 << 2 /* messages, at 80 columns */ };

@@ -90,8 +90,8 @@ static void refresh_network(refresh *r, const char *site, const np_seen_network 
 		return;
 	np_change *change = np_change_new(NP_CHANGE_NETWORK, site, address, NP_ACTION_UPDATE);
 	change->seen_network = seen;
-	change->record = np_rows_seen_network(seen->network, seen->autostart);
-	g_autoptr(np_record) live = seen->live ? np_rows_seen_network(seen->live, seen->autostart) : NULL;
+	change->record = np_rows_seen_network(seen->network, seen->hosts, seen->autostart);
+	g_autoptr(np_record) live = seen->live ? np_rows_seen_network(seen->live, seen->live_hosts, seen->autostart) : NULL;
 	np_diff_record(change, seen->applied, change->record, live);
 	finish(r->plan, change);
 }

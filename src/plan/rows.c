@@ -371,6 +371,27 @@ np_record *np_node_record(const np_lab *lab, const np_node *node, const np_seen_
 
 /* ── networks ── */
 
+/* What follows from the range of addresses: libvirt's own one, and those that its DHCP hands out. */
+static void add_derived(np_record *rows, const np_network *network, const char *dhcp_range)
+{
+	char ip[NP_IP_TEXT];
+	if (network->mode == NP_NET_BRIDGE || !network->gateway)
+		return;
+	np_record_add(rows, "gateway", np_record_keep(rows, np_ip_text(network->gateway, ip)));
+	if (dhcp_range)
+		np_record_add(rows, "dhcp_range", np_record_keep(rows, dhcp_range));
+}
+
+static void add_derived_wanted(np_record *rows, const np_network *network)
+{
+	np_ip first, last;
+	char from[NP_IP_TEXT], to[NP_IP_TEXT];
+	if (np_network_dhcp_range(network, &first, &last))
+		add_derived(rows, network, np_record_join(rows, np_ip_text(first, from), "-", np_ip_text(last, to), NULL));
+	else
+		add_derived(rows, network, NP_DHCP_RANGE_NONE);
+}
+
 /* libvirt keeps no range for a bridge that is not its own. */
 static void keep_seen(np_record *rows, const np_network *want)
 {
@@ -408,27 +429,83 @@ static void add_wanted_hosts(np_record *rows, const np_lab *lab, const np_networ
 	}
 }
 
-np_record *np_network_record(const np_network *network)
+static gint compare_names(gconstpointer a, gconstpointer b)
+{
+	return strcmp((*(const np_row *const *)a)->name, (*(const np_row *const *)b)->name);
+}
+
+char *np_rows_hosts_digest(const np_record *rows)
+{
+	g_autoptr(GPtrArray) hosts = g_ptr_array_new();
+	for (guint i = 0; i < np_record_length(rows); i++)
+		if (BEGINS(np_record_row(rows, i)->name, "hosts."))
+			g_ptr_array_add(hosts, (gpointer)np_record_row(rows, i));
+	g_ptr_array_sort(hosts, compare_names);
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+	for (guint i = 0; i < hosts->len; i++) {
+		const np_row *row = g_ptr_array_index(hosts, i);
+		g_checksum_update(sum, (const guchar *)row->name, (gssize)strlen(row->name) + 1);
+		g_checksum_update(sum, (const guchar *)row->value, (gssize)strlen(row->value) + 1);
+	}
+	return g_strdup_printf("%u, sha256 %.16s", hosts->len, g_checksum_get_string(sum));
+}
+
+/* Takes the rows of the hosts, NULL: unknown. A record with each of them would be as large as the lab. */
+static void add_hosts_digest(np_record *rows, np_record *hosts)
+{
+	g_autoptr(np_record) own = hosts;
+	if (own)
+		np_record_take(rows, NP_ROW_HOSTS, np_rows_hosts_digest(own));
+}
+
+static np_record *rows_of_network(const np_network *network)
 {
 	np_record *rows = np_record_new();
 	add_scalars(rows, &np_network_kind, network, true);
+	add_derived_wanted(rows, network);
 	np_record_add(rows, "autostart", "true");
 	keep_seen(rows, network);
 	return rows;
 }
 
-np_record *np_rows_wanted_network(const np_lab *lab, const np_network *want, bool with_hosts)
+np_record *np_network_record(const np_lab *lab, const np_network *network)
 {
-	np_record *rows = np_network_record(want);
-	if (with_hosts && want->mode != NP_NET_BRIDGE)
+	np_record *rows = rows_of_network(network);
+	np_record *hosts = network->mode != NP_NET_BRIDGE ? np_record_new() : NULL;
+	if (hosts)
+		add_wanted_hosts(hosts, lab, network);
+	add_hosts_digest(rows, hosts);
+	return rows;
+}
+
+/* Of a network whose mark is older it is not known that the gateway and the range were nestplan's. */
+static void keep_recorded(np_record *rows, GHashTable *applied)
+{
+	static const char *const names[] = {"gateway", "dhcp_range"};
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+		if (!applied || !g_hash_table_contains(applied, names[i]))
+			np_record_remove(rows, names[i]);
+}
+
+np_record *np_rows_wanted_network(const np_lab *lab, const np_network *want, const np_seen_network *have)
+{
+	np_record *rows = rows_of_network(want);
+	keep_recorded(rows, have->applied);
+	if (have->hosts && want->mode != NP_NET_BRIDGE)
 		add_wanted_hosts(rows, lab, want);
 	return rows;
 }
 
-np_record *np_rows_seen_network(const np_network *network, bool autostart)
+static np_record *rows_of_seen(const np_network *network, bool autostart)
 {
 	np_record *rows = np_record_new();
+	np_ip first, last;
+	const np_network with = {.dhcp = true, .mode = network->mode, .cidr = network->cidr};
 	add_scalars(rows, &np_network_kind, network, false);
+	/* libvirt keeps no DHCP that has nothing to hand out, and a range of four addresses leaves it none. */
+	if (!network->dhcp && np_cidr_is_set(network->cidr) && !np_network_dhcp_range(&with, &first, &last))
+		np_record_remove(rows, "dhcp");
+	add_derived(rows, network, network->dhcp_range);
 	np_record_add(rows, "autostart", autostart ? "true" : "false");
 	keep_seen(rows, network);
 	return rows;
@@ -442,9 +519,19 @@ static void add_seen_hosts(np_record *rows, GHashTable *hosts)
 		              np_record_keep(rows, g_hash_table_lookup(hosts, key->data)));
 }
 
+np_record *np_rows_seen_network(const np_network *network, GHashTable *hosts, bool autostart)
+{
+	np_record *rows = rows_of_seen(network, autostart);
+	np_record *of_hosts = hosts && network->mode != NP_NET_BRIDGE ? np_record_new() : NULL;
+	if (of_hosts)
+		add_seen_hosts(of_hosts, hosts);
+	add_hosts_digest(rows, of_hosts);
+	return rows;
+}
+
 np_record *np_rows_stored_network(const np_seen_network *have, const np_network *want)
 {
-	np_record *rows = np_rows_seen_network(have->network, have->autostart);
+	np_record *rows = rows_of_seen(have->network, have->autostart);
 	if (have->hosts)
 		add_seen_hosts(rows, have->hosts);
 	keep_seen(rows, want);
@@ -455,7 +542,7 @@ np_record *np_rows_live_network(const np_seen_network *have, const np_network *w
 {
 	if (!have->live)
 		return NULL;
-	np_record *rows = np_rows_seen_network(have->live, have->autostart);
+	np_record *rows = rows_of_seen(have->live, have->autostart);
 	if (have->live_hosts)
 		add_seen_hosts(rows, have->live_hosts);
 	keep_seen(rows, want);

@@ -13,6 +13,9 @@
 /* Value of a disk whose volume was deleted. No other equals it. */
 #define NP_ROW_LOST "gone: volume deleted"
 
+/* Of a network's record alone: the digest of its hosts. */
+#define NP_ROW_HOSTS "hosts"
+
 /* All in the order in which they are shown; caller frees. kvm: the accelerator, decided. have: its record may name what the lab file
  * no longer does. */
 np_record *np_rows_wanted_node(const np_lab *lab, const np_node *want, const np_seen_node *have, bool kvm);
@@ -20,12 +23,15 @@ np_record *np_rows_wanted_node(const np_lab *lab, const np_node *want, const np_
 np_record *np_rows_stored_node(const np_seen_node *have, const np_node *want);
 /* NULL when it does not run. */
 np_record *np_rows_live_node(const np_seen_node *have);
-np_record *np_rows_wanted_network(const np_lab *lab, const np_network *want, bool with_hosts);
+/* have: what of it is recorded, and whether its hosts are known. */
+np_record *np_rows_wanted_network(const np_lab *lab, const np_network *want, const np_seen_network *have);
 /* want: what of it can be seen depends on the mode. */
 np_record *np_rows_stored_network(const np_seen_network *have, const np_network *want);
 np_record *np_rows_live_network(const np_seen_network *have, const np_network *want);
-/* As in the record: without hosts, all that was observed. */
-np_record *np_rows_seen_network(const np_network *network, bool autostart);
+/* As in the record: all that was observed, its hosts as one row. */
+np_record *np_rows_seen_network(const np_network *network, GHashTable *hosts, bool autostart);
+/* All rows "hosts." of a network, whatever their order, as a short text: "2, sha256 0123456789abcdef". Caller frees. */
+char *np_rows_hosts_digest(const np_record *rows);
 
 /* "disks.data", "nics.mgmt", "hosts.10.0.0.2": things that can be there or not, rather than fields with a value. */
 bool np_row_is_item(const char *name);

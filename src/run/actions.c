@@ -37,7 +37,7 @@ static bool action_pool(np_runner *runner, const np_step *step, GError **error)
 static bool action_network(np_runner *runner, const np_step *step, GError **error)
 {
 	np_conn *conn = np_runner_conn(runner, step->site, error);
-	g_autoptr(np_record) record = np_network_record(step->network);
+	g_autoptr(np_record) record = np_network_record(runner->lab, step->network);
 	return conn && runner->drivers->hypervisor->network_ensure(conn, runner->lab, step->network, record, error);
 }
 

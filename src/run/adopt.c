@@ -12,6 +12,6 @@ bool np_run_adopt(const np_hypervisor_ops *ops, np_conn *conn, const np_lab *lab
 		g_ptr_array_add(nodes, np_node_record(lab, node, NULL, node->accel != NP_ACCEL_EMULATE));
 	}
 	for (guint i = 0; i < lab->site.networks->len; i++)
-		g_ptr_array_add(networks, np_network_record(g_ptr_array_index(lab->site.networks, i)));
+		g_ptr_array_add(networks, np_network_record(lab, g_ptr_array_index(lab->site.networks, i)));
 	return ops->adopt(conn, lab, &(np_adoption){origins, nodes, networks}, error);
 }

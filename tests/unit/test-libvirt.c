@@ -171,6 +171,7 @@ static void test_read_odd(void)
 	g_autofree char *cidr = np_cidr_format(seen->network->cidr);
 	g_assert_cmpstr(cidr, ==, "192.168.122.0/24");
 	g_assert_true(seen->network->dhcp);
+	g_assert_null(seen->network->dhcp_range);
 	g_auto(np_mark) mark = {0};
 	g_assert_false(np_mark_read(xmlDocGetRootElement(doc), &mark));
 	g_autoptr(GError) error = NULL;
@@ -273,6 +274,29 @@ static void check_seen_node(const np_seen_node *seen, const np_node *wanted)
 		g_assert_cmpuint(is->address, ==, be->address);
 	}
 	g_assert_true(np_object_has(&np_node_kind, &node->base, "memory"));
+}
+
+static void expect_range(const char *ips, bool dhcp, const char *range)
+{
+	g_autofree char *xml = g_strdup_printf("<network><name>n</name>%s</network>", ips);
+	g_autoptr(xmlDoc) doc = np_xml_parse(xml, "network", NULL);
+	g_autoptr(np_seen_network) seen = np_network_read(xmlDocGetRootElement(doc), NULL);
+	g_assert_cmpint(seen->network->dhcp, ==, dhcp);
+	g_assert_cmpstr(seen->network->dhcp_range, ==, range);
+	g_assert_cmpuint(g_hash_table_size(seen->hosts), ==, 0);
+}
+
+/* A lab has no IPv6, so what is there of it is nobody's. */
+static void test_read_range(void)
+{
+	static const char six[] = "<ip family='ipv6' address='fd00::1' prefix='64'><dhcp><range start='fd00::10' end='fd00::20'/>"
+	                          "<host name='a' ip='fd00::10'/></dhcp></ip>";
+	expect_range(six, false, "none");
+	g_autofree char *both = g_strconcat(six, "<ip address='10.0.0.5' netmask='255.255.255.0'><dhcp>"
+	                                    "<range start='10.0.0.10' end='10.0.0.20'/><range start='10.0.0.30' end='10.0.0.30'>"
+	                                    "<lease expiry='0'/></range></dhcp></ip>", NULL);
+	expect_range(both, true, "10.0.0.10-10.0.0.20 10.0.0.30-10.0.0.30");
+	expect_range("<ip address='10.0.0.5' netmask='255.255.255.0'/>", false, "none");
 }
 
 static void check_seen_network(const np_seen_network *seen, const np_network *wanted)
@@ -705,6 +729,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/libvirt/xml/network", test_network_xml);
 	g_test_add_func("/libvirt/xml/escaping", test_escaping);
 	g_test_add_func("/libvirt/xml/read-odd", test_read_odd);
+	g_test_add_func("/libvirt/xml/read-range", test_read_range);
 	g_test_add_func("/libvirt/xml/read-bridge", test_read_bridge);
 	g_test_add_func("/libvirt/xml/read-ranges", test_read_ranges);
 	g_test_add_func("/libvirt/test/facts", test_facts);

@@ -12,11 +12,11 @@
  *   @APPLIED  a lab file: what was last applied, as the marks keep it (optional; "same": what exists)
  *   @OLDER    the marks are of nestplan before 0.2: they do not record all that is recorded now
  *   @PAUSED ADDRESS…   @CRASHED ADDRESS…   nodes that are neither running nor off (optional)
- *   @FORGOTTEN ADDRESS FIELD, one a line: what the mark of a node does not keep, as if an older version had written it
+ *   @FORGOTTEN ADDRESS FIELD, one a line: what a mark does not keep, as if an older version had written it
  *   @OUTSIDE ADDRESS WHERE FIELD VALUE, one a line: what somebody changed; WHERE is stored, live or both. FIELD of a node: memory, vcpus,
  *           description (- for none), accel, cpu, share, NAME- of a nic or disk (gone), nic NAME=MAC, bus, cache or size NAME=VALUE,
  *           file NAME*=PATH of a disk that is no volume, lost NAME of a disk whose volume is gone; of a network: autostart, active,
- *           mode, mtu, cidr, dhcp, host IP=NAME (gone without NAME)
+ *           mode, mtu, cidr, dhcp, gateway, range (of DHCP), host IP=NAME (gone without NAME)
  *   @LIMIT ADDRESS MEMORY VCPUS, one a line: how far a running node can be raised (default: no further)
  *   @CAPACITY MEMORY CPUS [DISK]   of the host, DISK is what is free (default: unknown)
  *   @RANGES "RANGE NETWORK DEVICE [idle] [in ADDRESS]" …   one a line: libvirt networks of somebody else
@@ -220,7 +220,7 @@ static GHashTable *as_applied(np_record *record)
 		g_hash_table_insert(applied, g_strdup(row->name), g_strdup(row->value));
 	}
 	np_record_free(record);
-	static const char *const lately[] = {"description", "bridges", "nic", "authorized_keys"};
+	static const char *const lately[] = {"description", "bridges", "nic", "authorized_keys", "gateway", "dhcp_range", "hosts"};
 	for (unsigned i = 0; having.older && i < G_N_ELEMENTS(lately); i++)
 		g_hash_table_remove(applied, lately[i]);
 	if (having.older && g_strcmp0(g_hash_table_lookup(applied, "image"), NP_IMAGE_NONE) == 0)
@@ -288,6 +288,15 @@ static void mark_all(np_network *network)
 		np_object_mark(&np_network_kind, &network->base, np_network_kind.fields[i].name);
 }
 
+static char *dhcp_range_of(const np_network *network)
+{
+	np_ip first, last;
+	if (!np_network_dhcp_range(network, &first, &last))
+		return g_strdup(NP_DHCP_RANGE_NONE);
+	g_autofree char *from = np_ip_format(first), *to = np_ip_format(last);
+	return g_strconcat(from, "-", to, NULL);
+}
+
 static void fill_network(np_seen_site *seen, const np_site *site, np_network *network)
 {
 	np_seen_network *known = np_seen_network_new();
@@ -296,15 +305,17 @@ static void fill_network(np_seen_site *seen, const np_site *site, np_network *ne
 	np_network_free(known->network);
 	known->network = network; /* taken out of the lab */
 	mark_all(known->network);
+	known->network->dhcp_range = dhcp_range_of(network);
 	const np_site *runs = np_lab_site(having.live, seen->address);
 	known->live = np_map_find(runs->networks, network->base.name);
 	known->live_hosts = hosts_of(runs, known->live);
 	mark_all(known->live);
+	known->live->dhcp_range = dhcp_range_of(known->live);
 	known->autostart = true;
 	const np_site *was = having.applied ? np_lab_site(having.applied, seen->address) : NULL;
 	const np_network *before = was ? np_map_find(was->networks, network->base.name) : NULL;
 	if (before)
-		known->applied = as_applied(np_network_record(before));
+		known->applied = as_applied(np_network_record(having.applied, before));
 	g_ptr_array_add(seen->networks, known);
 }
 
@@ -411,6 +422,10 @@ static void change_network(np_network *network, GHashTable *hosts, const char *f
 		network->mtu = (guint64)atoi(value);
 	else if (g_str_equal(field, "dhcp"))
 		network->dhcp = g_str_equal(value, "yes");
+	else if (g_str_equal(field, "gateway"))
+		g_assert_true(np_ip_parse(value, &network->gateway));
+	else if (g_str_equal(field, "range"))
+		g_free(network->dhcp_range), network->dhcp_range = g_strdup(value);
 	else if (g_str_equal(field, "cidr"))
 		g_assert_true(np_cidr_parse(value, &network->cidr, &why));
 	else if (g_str_equal(field, "host") && pair[1])
@@ -483,7 +498,9 @@ static void set_limits(const np_world *world, const golden *g)
 static void forget(np_world *world, const char *line)
 {
 	g_auto(GStrv) words = g_strsplit(line, " ", -1);
-	g_assert_true(g_hash_table_remove(np_world_node(world, words[0])->applied, words[1]));
+	bool network = strstr(words[0], "network.") != NULL;
+	GHashTable *applied = network ? network_at(world, words[0])->applied : np_world_node(world, words[0])->applied;
+	g_assert_true(g_hash_table_remove(applied, words[1]));
 }
 
 static void add_source(np_world *world, const char *file, unsigned line, const char *value)

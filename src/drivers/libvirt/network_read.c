@@ -38,6 +38,19 @@ static void read_cidr(xmlNode *root, np_network *network)
 		(void)read_range(g_ptr_array_index(found, 0), &network->gateway, &network->cidr);
 }
 
+/* Of a bridge that is not its own libvirt has none to tell. */
+static char *read_dhcp_range(xmlNode *root, const np_network *network)
+{
+	g_autoptr(GPtrArray) found = np_xml_find(root, "ip[not(@family='ipv6')]/dhcp/range");
+	g_autoptr(GString) text = g_string_new(NULL);
+	for (guint i = 0; i < found->len; i++) {
+		g_autofree char *start = np_xml_get(g_ptr_array_index(found, i), "@start");
+		g_autofree char *end = np_xml_get(g_ptr_array_index(found, i), "@end");
+		g_string_append_printf(text, "%s%s-%s", i ? " " : "", start ? start : "?", end ? end : "?");
+	}
+	return network->mode == NP_NET_BRIDGE ? NULL : g_strdup(text->len ? text->str : NP_DHCP_RANGE_NONE);
+}
+
 void np_network_read_ranges(xmlNode *root, bool active, GPtrArray *ret)
 {
 	g_autoptr(GPtrArray) found = np_xml_find(root, "*[(self::ip or self::route) and not(@family='ipv6')]");
@@ -97,6 +110,7 @@ np_seen_network *np_network_read(xmlNode *root, np_mark *mark)
 	network->mode = read_mode(root);
 	read_cidr(root, network);
 	network->dhcp = np_xml_has(root, "ip[not(@family='ipv6')]/dhcp");
+	network->dhcp_range = read_dhcp_range(root, network);
 	network->mtu = np_xml_get_uint(root, "mtu/@size");
 	read_bridge(root, mark, network);
 	seen->hosts = read_hosts(root);
