@@ -523,6 +523,52 @@ static void test_network_dhcp(context *test, gconstpointer data)
 	}
 }
 
+/* Somebody gives the network IPv6 of its own with DHCP, and another range. */
+static void meddle(context *test)
+{
+	g_autofree char *text = network_text("--inactive"), *path = g_build_filename(test->folder, "net.xml", NULL);
+	g_auto(GStrv) parts = g_strsplit(text, "<ip family='ipv4'", 2);
+	g_autofree char *with = g_strjoinv("<ip family='ipv6' address='fd97:41::1' prefix='64'><dhcp><range start='fd97:41::10' "
+	                                   "end='fd97:41::20'/></dhcp></ip><ip family='ipv4'", parts);
+	g_auto(GStrv) ranges = g_strsplit(with, "<range start='10.97.41.192'", 2);
+	g_autofree char *xml = g_strjoinv("<range start='10.97.41.100'", ranges);
+	g_assert_true(g_file_set_contents(path, xml, -1, NULL));
+	g_free(run_tool((const char *const[]){"virsh", "-c", URI, "net-define", path, NULL}));
+	g_free(run_tool((const char *const[]){"virsh", "-c", URI, "net-destroy", NAME_PREFIX "net", NULL}));
+	g_free(run_tool((const char *const[]){"virsh", "-c", URI, "net-start", NAME_PREFIX "net", NULL}));
+	g_unlink(path);
+}
+
+static void test_network_range(context *test, gconstpointer data)
+{
+	(void)data;
+	if (!test->conn)
+		return;
+	g_autoptr(fixture) lab = small_lab();
+	np_network *network = np_map_find(lab->site.networks, "net");
+	g_autoptr(GError) error = NULL;
+	for (int i = 0; i < 4; i++) {
+		network->dhcp = i != 2;
+		np_libvirt.network_ensure(test->conn, lab, network, NULL, &error);
+		g_assert_no_error(error);
+		g_autoptr(np_seen_site) site = np_seen_site_new("");
+		g_assert_true(np_libvirt.observe(test->conn, LAB, site, NULL));
+		const np_seen_network *seen = np_seen_site_network(site, "net");
+		const char *range = network->dhcp ? "10.97.41.192-10.97.41.254" : "none";
+		g_assert_cmpstr(seen->network->dhcp_range, ==, range);
+		g_assert_cmpstr(seen->live->dhcp_range, ==, range);
+		g_assert_cmpint(seen->live->dhcp, ==, network->dhcp);
+		g_autofree char *live = network_text(NULL);
+		g_assert_cmpint(strstr(live, "fd97:41::20") != NULL, ==, i > 0);
+		if (i)
+			continue;
+		meddle(test);
+		g_autoptr(np_seen_site) met = np_seen_site_new("");
+		g_assert_true(np_libvirt.observe(test->conn, LAB, met, NULL));
+		g_assert_cmpstr(np_seen_site_network(met, "net")->live->dhcp_range, ==, "10.97.41.100-10.97.41.254");
+	}
+}
+
 static void test_clash(context *test, gconstpointer data)
 {
 	(void)data;
@@ -994,6 +1040,7 @@ int main(int argc, char **argv)
 	add("/daemon/same-name", test_same_name);
 	add("/daemon/network", test_network);
 	add("/daemon/network-dhcp", test_network_dhcp);
+	add("/daemon/network-range", test_network_range);
 	add("/daemon/clash", test_clash);
 	add("/daemon/lock", test_lock);
 	add("/daemon/lock-race", test_lock_race);

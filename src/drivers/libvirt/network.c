@@ -7,7 +7,7 @@
 #include "drivers/libvirt/network_xml.h"
 
 /* Sections of a network that libvirt changes while it runs; its DHCP comes and goes with the first and the last entry. IPv6 is
- * nobody's here: libvirt would look for the entry in the IPv4 part. */
+ * nobody's here. */
 static const struct {
 	int section;
 	const char *path;
@@ -42,9 +42,24 @@ static GHashTable *entry_keys(xmlNode *root, const char *path)
 	return keys;
 }
 
+/* Which <ip> of the live network libvirt is to look at: the one that the entry is in, or for a new one the first of IPv4. Left to
+ * choose, it takes one with DHCP, which may be somebody's IPv6. */
+static int ip_index(xmlNode *live, const xmlNode *entry)
+{
+	g_autoptr(GPtrArray) ips = np_xml_find(live, "ip");
+	for (guint i = 0; i < ips->len; i++) {
+		xmlNode *ip = g_ptr_array_index(ips, i);
+		g_autofree char *family = np_xml_get(ip, "@family");
+		bool ours = entry->doc == live->doc ? entry->parent->parent == ip : g_strcmp0(family, "ipv6") != 0;
+		if (ours)
+			return (int)i;
+	}
+	return -1;
+}
+
 /* Applies `command` to the live network for each entry that is in `these` and not in `those`. */
-static bool update_entries(virNetworkPtr vir, int section, virNetworkUpdateCommand command, GHashTable *these,
-                         GHashTable *those)
+static bool update_entries(virNetworkPtr vir, xmlNode *live, int section, virNetworkUpdateCommand command, GHashTable *these,
+                           GHashTable *those)
 {
 	GHashTableIter iter;
 	gpointer key, element;
@@ -53,7 +68,7 @@ static bool update_entries(virNetworkPtr vir, int section, virNetworkUpdateComma
 		if (g_hash_table_contains(those, key))
 			continue;
 		g_autofree char *xml = np_xml_format_node(element);
-		if (virNetworkUpdate(vir, command, (unsigned)section, -1, xml, VIR_NETWORK_UPDATE_AFFECT_LIVE) < 0)
+		if (virNetworkUpdate(vir, command, (unsigned)section, ip_index(live, element), xml, VIR_NETWORK_UPDATE_AFFECT_LIVE) < 0)
 			return false;
 	}
 	return true;
@@ -64,8 +79,8 @@ static bool sync_entries(virNetworkPtr vir, xmlNode *live, xmlNode *wanted)
 	for (unsigned i = 0; i < G_N_ELEMENTS(sections); i++) {
 		g_autoptr(GHashTable) is = entry_keys(live, sections[i].path);
 		g_autoptr(GHashTable) be = entry_keys(wanted, sections[i].path);
-		if (!update_entries(vir, sections[i].section, VIR_NETWORK_UPDATE_COMMAND_DELETE, is, be) ||
-		    !update_entries(vir, sections[i].section, VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, be, is))
+		if (!update_entries(vir, live, sections[i].section, VIR_NETWORK_UPDATE_COMMAND_DELETE, is, be) ||
+		    !update_entries(vir, live, sections[i].section, VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, be, is))
 			return false;
 	}
 	return true;
