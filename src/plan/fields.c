@@ -375,7 +375,7 @@ static bool is_host(const np_field_change *field)
 	return g_str_has_prefix(field->name, "hosts.");
 }
 
-/* Hosts are recorded together, so what moved is known of all of them at once. */
+/* Hosts are recorded together, so what moved is known of all of them at once, of those stored and of those that are live. */
 static void tell_hosts(const compared *c)
 {
 	const char *applied = c->applied ? g_hash_table_lookup(c->applied, NP_ROW_HOSTS) : NULL;
@@ -387,11 +387,12 @@ static void tell_hosts(const compared *c)
 	g_autofree char *want = np_rows_hosts_digest(c->want.rows), *stored = np_rows_hosts_digest(c->stored.rows);
 	g_autofree char *live = c->live.rows ? np_rows_hosts_digest(c->live.rows) : NULL;
 	unsigned lab = strcmp(want, applied) != 0 ? NP_MOVED_LAB : 0;
-	unsigned world = strcmp(stored, applied) != 0 || (live && strcmp(live, applied) != 0) ? NP_MOVED_WORLD : 0;
+	bool off = strcmp(stored, applied) != 0, off_live = live && strcmp(live, applied) != 0;
 	for (guint i = 0; i < c->change->fields->len; i++) {
 		np_field_change *field = g_ptr_array_index(c->change->fields, i);
+		bool in_live = g_strcmp0(field->where, "stored") != 0, in_stored = g_strcmp0(field->where, "live") != 0;
 		if (is_host(field))
-			field->moved = (np_moved)(lab | world);
+			field->moved = (np_moved)(lab | ((off && in_stored) || (off_live && in_live) ? NP_MOVED_WORLD : 0));
 	}
 }
 
