@@ -33,6 +33,9 @@ np_record *np_rows_seen_network(const np_network *network, GHashTable *hosts, bo
 /* All rows "hosts." of a network, whatever their order, as a short text: "2, sha256 0123456789abcdef". Caller frees. */
 char *np_rows_hosts_digest(const np_record *rows);
 
+/* Fields that are compared as they are written: all of them, or those that were observed. */
+void np_rows_add_scalars(np_record *rows, const np_kind *kind, gconstpointer object, bool all);
+
 /* "disks.data", "nics.mgmt", "hosts.10.0.0.2": things that can be there or not, rather than fields with a value. */
 bool np_row_is_item(const char *name);
 /* "disks.data.bus": a field of such a thing. */
