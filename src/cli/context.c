@@ -122,16 +122,11 @@ int np_context_load_checked(np_context *context, const np_options *options)
 	return load_and_complain(context, options, true);
 }
 
-static bool is_literal_key(const char *text)
-{
-	return g_str_has_prefix(text, "ssh-") || g_str_has_prefix(text, "ecdsa-") || g_str_has_prefix(text, "sk-");
-}
-
-/* A key file of the user, one key a line. */
+/* A key, or a file of the user, one key a line. */
 static bool read_keys(GPtrArray *keys, const np_lab *lab, const char *entry, GError **error)
 {
-	if (is_literal_key(entry)) {
-		g_ptr_array_add(keys, g_strdup(entry));
+	if (np_access_is_key(entry)) {
+		np_access_keys_add(keys, entry);
 		return true;
 	}
 	g_autofree char *home = entry[0] == '~' && entry[1] == '/' ? g_build_filename(g_get_home_dir(), entry + 2, NULL) : NULL;
@@ -143,10 +138,7 @@ static bool read_keys(GPtrArray *keys, const np_lab *lab, const char *entry, GEr
 		            local->message);
 		return false;
 	}
-	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	for (char **line = lines; *line; line++)
-		if (is_literal_key(g_strstrip(*line)))
-			g_ptr_array_add(keys, g_strdup(*line));
+	np_access_keys_add(keys, text);
 	return true;
 }
 

@@ -3,6 +3,19 @@
 
 #include <string.h>
 
+gboolean np_access_is_key(const char *text)
+{
+	return g_str_has_prefix(text, "ssh-") || g_str_has_prefix(text, "ecdsa-") || g_str_has_prefix(text, "sk-");
+}
+
+void np_access_keys_add(GPtrArray *keys, const char *text)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line; line++)
+		if (np_access_is_key(g_strstrip(*line)))
+			g_ptr_array_add(keys, g_strdup(*line));
+}
+
 static gint compare(gconstpointer a, gconstpointer b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);

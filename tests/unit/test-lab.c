@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "lab/access.h"
 #include "lab/lab.h"
 
 #define HEAD                                                                                                           \
@@ -516,9 +517,24 @@ static void test_places(void)
 	g_assert_cmpuint(np_object_at(&np_node_kind, &seen->base, "image").line, ==, 9);
 }
 
+/* Each key is a line of its own in a guest, and found again there by it. */
+static void test_access_keys(void)
+{
+	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+	np_access_keys_add(keys, "ssh-ed25519 AAAA ann\nEND OF KEYS\n  sk-ssh-ed25519@openssh.com BBBB bob \r\n# ssh-rsa CCCC\n");
+	np_access_keys_add(keys, "ecdsa-sha2-nistp256 DDDD");
+	static const char *const want[] = {"ssh-ed25519 AAAA ann", "sk-ssh-ed25519@openssh.com BBBB bob", "ecdsa-sha2-nistp256 DDDD"};
+	g_assert_cmpuint(keys->len, ==, G_N_ELEMENTS(want));
+	for (guint i = 0; i < keys->len; i++)
+		g_assert_cmpstr(keys->pdata[i], ==, want[i]);
+	g_assert_true(np_access_is_key("ssh-rsa AAAA"));
+	g_assert_false(np_access_is_key("~/.ssh/id.pub"));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/lab/access-keys", test_access_keys);
 	g_test_add_func("/lab/places", test_places);
 	g_test_add_func("/lab/quickstart", test_quickstart);
 	g_test_add_func("/lab/language", test_language);
