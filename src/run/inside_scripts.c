@@ -190,14 +190,17 @@ char *np_inside_keys(const char *before, const char *const *keys)
 		"{\n"
 		"  while IFS= read -r line || [ -n \"$line\" ]; do\n"
 		"    id=$(printf '%%s' \"$line\" | sha256sum | cut -c1-%d)\n"
-		"    case ' %s %s ' in *\" $id \"*) ;; *) printf '%%s\\n' \"$line\" ;; esac\n"
-		"  done <$file\n"
-		"  cat <<'END OF KEYS'\n", NP_KEY_DIGITS, before, ids);
+		"    [ -n \"$id\" ] || code=1\n"
+		"    case ' %s %s ' in *\" $id \"*) ;; *) printf '%%s\\n' \"$line\" || code=1 ;; esac\n"
+		"  done <$file || code=1\n"
+		"  cat <<'END OF KEYS' || code=1\n", NP_KEY_DIGITS, before, ids);
 	for (; *keys; keys++)
 		g_string_append_printf(script, "%s\n", *keys);
 	g_string_append(script,
 		"END OF KEYS\n"
-		"} >$file.new && mv $file.new $file || fail \"$file cannot be written\"\n"
+		"} >$file.new || code=1\n"
+		/* Half of them would lock the lab out. */
+		"[ $code = 0 ] && mv $file.new $file || { rm -f $file.new; fail \"$file cannot be written\"; }\n"
 		"exit $code\n");
 	return g_string_free(script, FALSE);
 }

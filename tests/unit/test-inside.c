@@ -302,6 +302,26 @@ static void test_keys(guest *g, gconstpointer shell)
 	g_assert_cmpint(g->status, ==, 1);
 }
 
+/* Who can no longer log in cannot put it right: what is not whole is not put in place. */
+static void test_keys_fail(guest *g, gconstpointer shell)
+{
+	static const char *const none[] = {NULL};
+	static const char file[] = "/root/.ssh/authorized_keys", full[] = "case $1 in *n) exit 1 ;; esac\n/usr/bin/printf \"$@\"";
+	g_autofree char *path = g_strconcat(g->root, "/bin/printf", NULL), *left = g_strconcat(g->root, file, ".new", NULL);
+	put(g, file, OWN "\n" ANN "\n");
+	program(g, "printf", full); /* as where no room is left */
+	run(g, shell, np_inside_keys(ANN_ID, none));
+	g_assert_cmpint(g->status, ==, 1);
+	g_assert_nonnull(strstr(g->errors, "authorized_keys cannot be written\n"));
+	expect_file(g, file, OWN "\n" ANN "\n");
+	g_assert_cmpint(g_unlink(path), ==, 0);
+	program(g, "sha256sum", "exit 1");
+	run(g, shell, np_inside_keys("   e", none));
+	g_assert_cmpint(g->status, ==, 1);
+	expect_file(g, file, OWN "\n" ANN "\n");
+	g_assert_false(g_file_test(left, G_FILE_TEST_EXISTS));
+}
+
 /* ── network ── */
 
 /* part: further keys of the node. */
@@ -452,6 +472,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	add("keys", test_keys);
+	add("keys-fail", test_keys_fail);
 	add("grow-root", test_grow_root);
 	add("no-tools", test_no_tools);
 	add("tool-fails", test_tool_fails);
