@@ -95,6 +95,9 @@ const np_nic *np_node_access_moved(const np_node *want, const np_seen_node *have
 /* Whether a hypervisor's bridges over its NICs are others than its disk was given; false where that is not known. */
 bool np_node_bridges_differ(const np_node *want, const np_seen_node *have);
 
+/* Of a node's record: which keys may log in as root. They are in a guest's disk, so only the record knows. */
+#define NP_ROW_KEYS "authorized_keys"
+
 /* What is kept in a node's or network's mark as last applied; caller frees. have: what is changed; NULL: it is made anew. kvm: the
  * accelerator, decided. */
 np_record *np_node_record(const np_lab *lab, const np_node *node, const np_seen_node *have, bool kvm);

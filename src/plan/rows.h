@@ -7,9 +7,6 @@
 /* Value of a row that any other equals: the root disk of a lab that leaves its size to the image. */
 #define NP_ROW_ANY "the image's size"
 
-/* Which keys may log in as root. They are in a guest's disk, so only the record knows. */
-#define NP_ROW_KEYS "authorized_keys"
-
 /* Value of a disk whose volume was deleted. No other equals it. */
 #define NP_ROW_LOST "gone: volume deleted"
 

@@ -119,18 +119,16 @@ bool np_inside_let_go(np_runner *runner, const np_step *step, const np_node *bef
 	return run_inside(runner, step, script, error);
 }
 
-/* NULL: they stay. A record that does not name them is of an older nestplan. */
-static const char *former_keys(const np_runner *runner, const np_node *node, const np_seen_node *seen)
+/* A record that does not name them is of an older nestplan. */
+const char *np_inside_former_keys(const np_runner *runner, const np_node *node, const np_seen_node *seen)
 {
-	const char *before = seen->applied ? g_hash_table_lookup(seen->applied, "authorized_keys") : NULL;
+	const char *before = seen->applied ? g_hash_table_lookup(seen->applied, NP_ROW_KEYS) : NULL;
 	return node->image && before && g_strcmp0(before, runner->lab->access.keys_id) != 0 ? before : NULL;
 }
 
 bool np_inside_let_in(np_runner *runner, const np_step *step, const np_seen_node *seen, GError **error)
 {
-	static const char *const none[] = {NULL};
-	const char *const *keys = runner->options->authorized_keys;
-	const char *before = former_keys(runner, step->node, seen);
+	const char *before = np_inside_former_keys(runner, step->node, seen);
 	if (!before)
 		return true;
 	if (!is_reachable(runner, step->node)) {
@@ -139,7 +137,8 @@ bool np_inside_let_in(np_runner *runner, const np_step *step, const np_seen_node
 	}
 	/* A record is a text that others may have written. */
 	g_autofree char *ids = g_strcanon(g_strdup(before), "0123456789abcdef", ' ');
-	g_autofree char *script = np_inside_keys(ids, keys ? keys : none);
+	/* With the lab's own: whoever named that one as well, and no longer does, would lock the lab out. */
+	g_autofree char *script = np_inside_keys(ids, (const char *const *)runner->authorized->pdata);
 	np_runner_stage(runner, step, "changing who may log in");
 	return run_inside(runner, step, script, error);
 }

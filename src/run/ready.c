@@ -185,22 +185,29 @@ static bool wait_until_ready(np_runner *runner, const np_step *step, np_conn *co
 	       wait_once(runner, step, conn, node->ready.timeout - patience, NULL, error);
 }
 
-/* A node that was changed while it was off has something left to do inside. */
-static bool follow(np_runner *runner, const np_step *step, GError **error)
+/* A node that was changed while it was off has something left to do inside. That its keys are others is recorded only then: who is
+ * to be let in no longer is not forgotten when the guest does not come up. */
+static bool follow(np_runner *runner, const np_step *step, np_conn *conn, GError **error)
 {
 	g_mutex_lock(&runner->lock);
-	const np_seen_node *before = g_hash_table_lookup(runner->changed, step->address);
+	const np_changed *changed = g_hash_table_lookup(runner->changed, step->address);
 	g_mutex_unlock(&runner->lock);
-	return !before || (np_inside_follow(runner, step, before, error) && np_inside_let_in(runner, step, before, error));
+	if (!changed)
+		return true;
+	const np_hypervisor_ops *ops = runner->drivers->hypervisor;
+	if (changed->record && !(np_inside_let_in(runner, step, changed->before, error) &&
+	                         ops->domain_record(conn, runner->lab->name, step->node->libvirt_name, changed->record, error)))
+		return false;
+	return np_inside_follow(runner, step, changed->before, error);
 }
 
 bool np_action_ready(np_runner *runner, const np_step *step, GError **error)
 {
 	const np_node *node = step->node;
-	if (node->ready.wait == NP_WAIT_NONE)
-		return true;
 	np_conn *conn = np_runner_conn(runner, step->site, error);
-	return conn && wait_until_ready(runner, step, conn, error) && follow(runner, step, error) &&
+	if (node->ready.wait == NP_WAIT_NONE)
+		return conn && follow(runner, step, conn, error);
+	return conn && wait_until_ready(runner, step, conn, error) && follow(runner, step, conn, error) &&
 	       runner->drivers->hypervisor->domain_ready(conn, runner->lab->name, node->libvirt_name, error);
 }
 

@@ -165,12 +165,18 @@ static bool read_authorized(np_runner *runner, GError **error)
 	return true;
 }
 
+static void changed_free(gpointer data)
+{
+	np_record_free(((np_changed *)data)->record);
+	g_free(data);
+}
+
 static bool runner_init(np_runner *runner, GError **error)
 {
 	g_mutex_init(&runner->event_lock);
 	g_mutex_init(&runner->lock);
 	runner->no_kvm = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	runner->changed = g_hash_table_new(g_str_hash, g_str_equal);
+	runner->changed = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, changed_free);
 	np_kernel_facts kernel = {.nested = -1};
 	if (runner->drivers->kernel && runner->drivers->kernel->facts("", &kernel, NULL))
 		runner->local_kvm = kernel.flag && kernel.device && !kernel.vm_error;

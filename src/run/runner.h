@@ -3,6 +3,12 @@
 #pragma once
 #include "run/run.h"
 
+/* A node that was changed when nothing could be done inside it. */
+typedef struct {
+	const np_seen_node *before;
+	np_record *record; /* to be written when its keys are changed inside; NULL: it is written */
+} np_changed;
+
 typedef struct {
 	np_session *session;
 	const np_drivers *drivers;
@@ -15,7 +21,7 @@ typedef struct {
 	GMutex event_lock;
 	GMutex lock;        /* guards no_kvm and changed */
 	GHashTable *no_kvm; /* set of site addresses whose proof failed and may be emulated */
-	GHashTable *changed; /* address → const np_seen_node*: nodes that were changed while off, as they were */
+	GHashTable *changed; /* address → np_changed*: what is followed inside when the node is ready */
 } np_runner;
 
 /* Executes one step; blocks. */
@@ -39,6 +45,8 @@ bool np_volumes_prune(np_runner *runner, np_conn *conn, const np_node *node, GEr
  * systems grown, NICs configured. What cannot be done there is a stage that begins with "warning:"; what fails there is an
  * error. */
 bool np_inside_follow(np_runner *runner, const np_step *step, const np_seen_node *before, GError **error);
+/* Which keys root of the guest has, by its record, where access.authorized_keys names others now. NULL: the same, or nobody knows. */
+const char *np_inside_former_keys(const np_runner *runner, const np_node *node, const np_seen_node *before);
 /* Gives root of a running guest the keys that access.authorized_keys names now, where those are others than its record says. */
 bool np_inside_let_in(np_runner *runner, const np_step *step, const np_seen_node *before, GError **error);
 /* Before disks are taken from a running guest: unmounts them inside. An error when they are in use. */

@@ -46,6 +46,7 @@ typedef struct {
 	const char *labs; /* "first demo" */
 	GString *stages;
 	/* inside a guest */
+	bool keys, booting;
 	int inside_status;
 	const char *inside_words;
 } fake;
@@ -154,9 +155,21 @@ static bool fake_define(np_conn *conn, const np_domain_spec *spec, GError **erro
 	return record(error, "define %s %s %s", conn->uri, spec->kvm ? "kvm" : "qemu", spec->node->libvirt_name);
 }
 
+static bool record_keys(const np_record *is, GError **error)
+{
+	const char *keys = np_record_get(is, "authorized_keys", NULL);
+	return !keys || record(error, "recorded %s", keys);
+}
+
 static bool fake_update(np_conn *conn, const np_domain_spec *spec, GError **error)
 {
-	return record(error, "update %s %s", conn->uri, spec->node->libvirt_name);
+	return record(error, "update %s %s", conn->uri, spec->node->libvirt_name) && record_keys(spec->record, error);
+}
+
+static bool fake_domain_record(np_conn *conn G_GNUC_UNUSED, const char *lab G_GNUC_UNUSED, const char *libvirt_name G_GNUC_UNUSED,
+                               const np_record *is, GError **error)
+{
+	return record_keys(is, error);
 }
 
 static bool fake_volume_delete(np_conn *conn G_GNUC_UNUSED, const char *pool G_GNUC_UNUSED, const char *name, GError **error)
@@ -278,6 +291,7 @@ static const np_hypervisor_ops fake_hypervisor = {
 	.network_ensure = fake_network,
 	.domain_define = fake_define,
 	.domain_update = fake_update,
+	.domain_record = fake_domain_record,
 	.volume_create = fake_volume_create,
 	.volume_delete = fake_volume_delete,
 	.domain_start = fake_start,
@@ -305,7 +319,8 @@ static void fake_guests_close(np_guests *guests)
 /* Which script of run/inside.h it is; NULL: none. */
 static const char *inside_kind(const char *script)
 {
-	static const char *const kinds[][2] = {{"\nrelease 'old'\n", "release"}, {"\ngrow 'root'\n", "grow"}, {"cpu[0-9]*", "vcpus"}, {"NETWORK", "network"}};
+	static const char *const kinds[][2] = {{"\nrelease 'old'\n", "release"}, {"\ngrow 'root'\n", "grow"}, {"cpu[0-9]*", "vcpus"}, {"NETWORK", "network"},
+	                                       {"case ' abc ", "keys"}};
 	for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++)
 		if (strstr(script, kinds[i][0]))
 			return kinds[i][1];
@@ -500,7 +515,7 @@ static void begin(void)
 	f.nested_works = true;
 	f.cancel_at_start = NULL;
 	f.hung = f.paused = f.ended = NULL;
-	f.emulated = f.has_kernel = f.busy = false;
+	f.emulated = f.has_kernel = f.busy = f.keys = f.booting = false;
 	f.nested = 1;
 	f.before = -1;
 	f.labs = "";
@@ -728,6 +743,10 @@ static void test_nesting_off(void)
 static np_seen_node *seen_before(const np_node *node)
 {
 	np_seen_node *seen = np_seen_node_new();
+	seen->ready = !f.booting;
+	seen->applied = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	if (f.keys)
+		g_hash_table_insert(seen->applied, g_strdup("authorized_keys"), g_strdup("abc"));
 	seen->node->address = g_strdup(node->address);
 	seen->node->vcpus = node->vcpus - 1;
 	np_disk *root = np_object_new(&np_disk_kind, "root");
@@ -751,6 +770,7 @@ static char *become(np_step_kind kind, int then)
 	g_autoptr(np_lab) lab = load("auto");
 	g_autoptr(GError) error = NULL;
 	np_node *node = np_lab_node(lab, "hyp");
+	lab->access.keys_id = g_strdup(f.keys ? "def" : NULL);
 	((np_disk *)np_map_find(node->disks, "root"))->size = 2;
 	g_ptr_array_add(np_objects_own(&node->disks), np_object_new(&np_disk_kind, "new"));
 	volume_names = "hyp.root.qcow2 hyp.old.qcow2 hyp-2.old.qcow2";
@@ -833,6 +853,37 @@ static void test_redefine(void)
 	assert_before("grow hyp", "ready host demo.hyp");
 }
 
+/* Keys are recorded as changed when they are, whatever becomes of the change besides. */
+static void test_keys(void)
+{
+	begin();
+	f.keys = true;
+	g_autofree char *live = become(NP_STEP_UPDATE, -1);
+	g_assert_cmpstr(live, ==, "");
+	assert_before("keys hyp", "recorded def");
+	g_assert_cmpint(position("recorded abc"), <, 0);
+
+	for (int i = 0; i < 2; i++) {
+		begin();
+		f.keys = true;
+		f.booting = i == 1;
+		g_autofree char *later = become(i ? NP_STEP_UPDATE : NP_STEP_REDEFINE, NP_STEP_READY);
+		g_assert_cmpstr(later, ==, "");
+		assert_before("update host demo.hyp", "recorded abc");
+		assert_before("recorded abc", "keys hyp");
+		assert_before("keys hyp", "recorded def");
+		assert_before("recorded def", "grow hyp");
+	}
+
+	begin();
+	f.keys = true;
+	f.hung = "hyp";
+	g_autofree char *never = become(NP_STEP_REDEFINE, NP_STEP_READY);
+	g_assert_cmpstr(never, !=, "");
+	g_assert_cmpint(position("recorded abc"), >=, 0);
+	g_assert_cmpint(position("recorded def"), <, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -846,6 +897,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/run/update-in-use", test_update_in_use);
 	g_test_add_func("/run/update-by-hand", test_update_by_hand);
 	g_test_add_func("/run/redefine", test_redefine);
+	g_test_add_func("/run/keys", test_keys);
 	g_test_add_func("/run/cancel", test_cancel);
 	g_test_add_func("/run/lock", test_lock);
 	g_test_add_func("/run/nesting-on", test_nesting_on);
