@@ -331,6 +331,8 @@ static bool fake_run(np_guests *guests G_GNUC_UNUSED, const char *address, const
                      GCancellable *cancel G_GNUC_UNUSED, np_process_result *ret, GError **error)
 {
 	const char *inside = inside_kind(script);
+	if (g_strcmp0(inside, "keys") == 0)
+		g_assert_nonnull(strstr(script, "\nclient\nssh-ed25519 AAAA own\nEND OF KEYS\n"));
 	if (inside) {
 		*ret = (np_process_result){.status = f.inside_status, .output = g_strdup(""),
 		                           .errors = g_strdup(f.inside_words ? f.inside_words : "")};
@@ -771,6 +773,10 @@ static char *become(np_step_kind kind, int then)
 	g_autoptr(GError) error = NULL;
 	np_node *node = np_lab_node(lab, "hyp");
 	lab->access.keys_id = g_strdup(f.keys ? "def" : NULL);
+	np_user *root = np_object_new(&np_user_kind, NULL);
+	root->user = g_strdup("root");
+	g_ptr_array_add(np_strings_own(&root->authorized_keys), g_strdup("ssh-ed25519 AAAA own"));
+	g_ptr_array_add(np_objects_own(&node->inject.users), root);
 	((np_disk *)np_map_find(node->disks, "root"))->size = 2;
 	g_ptr_array_add(np_objects_own(&node->disks), np_object_new(&np_disk_kind, "new"));
 	volume_names = "hyp.root.qcow2 hyp.old.qcow2 hyp-2.old.qcow2";
