@@ -153,9 +153,9 @@ static gboolean level_check(np_checker *c, const np_site *site, const np_network
 	const np_network *other = level_find(l, network->cidr, np_network_segment(network));
 	if (other == NULL || (l->site == site && !is_earlier(other, network)))
 		return FALSE;
-	/* Several may have their range from one anchor: each has to get another, so each is told. */
+	/* Several may have their range from one anchor: each has to get another, so each is told, by where it is itself. */
 	np_pos pos = np_object_at(&np_network_kind, &network->base, "cidr");
-	if (np_check_told(c, pos, network->base.name))
+	if (np_check_told(c, network->base.pos, "overlap"))
 		return TRUE;
 	g_autofree char *range = np_cidr_format(network->cidr);
 	g_autofree char *other_range = np_cidr_format(other->cidr);
