@@ -198,7 +198,7 @@ static bool follow(np_runner *runner, const np_step *step, np_conn *conn, GError
 	if (changed->record && !(np_inside_let_in(runner, step, changed->before, error) &&
 	                         ops->domain_record(conn, runner->lab->name, step->node->libvirt_name, changed->record, error)))
 		return false;
-	return np_inside_follow(runner, step, changed->before, error);
+	return step->node->ready.wait == NP_WAIT_NONE || np_inside_follow(runner, step, changed->before, error);
 }
 
 bool np_action_ready(np_runner *runner, const np_step *step, GError **error)

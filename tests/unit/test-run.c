@@ -46,7 +46,7 @@ typedef struct {
 	const char *labs; /* "first demo" */
 	GString *stages;
 	/* inside a guest */
-	bool keys, booting;
+	bool keys, booting, unwaited;
 	int inside_status;
 	const char *inside_words;
 } fake;
@@ -517,7 +517,7 @@ static void begin(void)
 	f.nested_works = true;
 	f.cancel_at_start = NULL;
 	f.hung = f.paused = f.ended = NULL;
-	f.emulated = f.has_kernel = f.busy = f.keys = f.booting = false;
+	f.emulated = f.has_kernel = f.busy = f.keys = f.booting = f.unwaited = false;
 	f.nested = 1;
 	f.before = -1;
 	f.labs = "";
@@ -773,6 +773,8 @@ static char *become(np_step_kind kind, int then)
 	g_autoptr(GError) error = NULL;
 	np_node *node = np_lab_node(lab, "hyp");
 	lab->access.keys_id = g_strdup(f.keys ? "def" : NULL);
+	if (f.unwaited)
+		node->ready.wait = NP_WAIT_NONE;
 	np_user *root = np_object_new(&np_user_kind, NULL);
 	root->user = g_strdup("root");
 	g_ptr_array_add(np_strings_own(&root->authorized_keys), g_strdup("ssh-ed25519 AAAA own"));
@@ -888,6 +890,13 @@ static void test_keys(void)
 	g_assert_cmpstr(never, !=, "");
 	g_assert_cmpint(position("recorded abc"), >=, 0);
 	g_assert_cmpint(position("recorded def"), <, 0);
+
+	begin();
+	f.keys = f.unwaited = true;
+	g_autofree char *unwaited = become(NP_STEP_REDEFINE, NP_STEP_READY);
+	g_assert_cmpstr(unwaited, ==, "");
+	g_assert_nonnull(strstr(f.stages->str, "warning: it is not reached by ssh, so change root's authorized_keys inside it by hand"));
+	g_assert_cmpint(position("recorded def"), >=, 0);
 }
 
 int main(int argc, char **argv)
