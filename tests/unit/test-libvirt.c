@@ -411,6 +411,37 @@ static void test_network_update(void)
 	np_libvirt.close(conn);
 }
 
+/* A node with two NICs on one network: while that runs, DHCP comes and goes, and so does the second NIC. */
+static void test_network_twice(void)
+{
+	np_conn *conn = open_test();
+	g_autoptr(fixture) lab = fixture_lab("devstack");
+	apply_lab(conn, lab);
+	np_node *node = fixture_node(lab, "late", GIB, 1);
+	np_network *mgmt = np_map_find(lab->site.networks, "mgmt");
+	const np_nic *first = fixture_nic(node, "mgmt", NULL, "10.20.0.77"), *second = NULL;
+	for (int i = 0; i < 5; i++) {
+		g_autoptr(GError) error = NULL;
+		if (i == 1)
+			second = fixture_nic(node, "again", "mgmt", "10.20.0.78");
+		if (i == 4)
+			np_object_free(&np_nic_kind, g_ptr_array_steal_index(node->nics, 1));
+		mgmt->dhcp = i != 2;
+		np_libvirt.network_ensure(conn, lab, mgmt, NULL, &error);
+		g_assert_no_error(error);
+		g_autoptr(np_seen_site) site = np_seen_site_new("");
+		g_assert_true(np_libvirt.observe(conn, "devstack", site, &error));
+		const np_seen_network *seen = np_seen_site_network(site, "mgmt");
+		g_autofree char *one = np_host_text("late", mgmt->dhcp ? first->mac : NULL);
+		g_autofree char *two = second && i < 4 ? np_host_text("late", mgmt->dhcp ? second->mac : NULL) : NULL;
+		g_assert_true(seen->active);
+		g_assert_cmpstr(g_hash_table_lookup(seen->live_hosts, "10.20.0.77"), ==, one);
+		g_assert_cmpstr(g_hash_table_lookup(seen->live_hosts, "10.20.0.78"), ==, two);
+	}
+	remove_lab(conn, lab);
+	np_libvirt.close(conn);
+}
+
 static void test_foreign(void)
 {
 	np_conn *conn = open_test();
@@ -736,6 +767,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/libvirt/test/unreachable", test_unreachable);
 	g_test_add_func("/libvirt/test/round-trip", test_round_trip);
 	g_test_add_func("/libvirt/test/network-update", test_network_update);
+	g_test_add_func("/libvirt/test/network-twice", test_network_twice);
 	g_test_add_func("/libvirt/test/foreign", test_foreign);
 	g_test_add_func("/libvirt/test/other-lab", test_other_lab);
 	g_test_add_func("/libvirt/test/power", test_power);

@@ -57,6 +57,17 @@ static int ip_index(xmlNode *live, const xmlNode *entry)
 	return -1;
 }
 
+/* What tells libvirt which entry goes. A name of two addresses would be two entries to it. Caller frees. */
+static char *entry_text(int section, virNetworkUpdateCommand command, xmlNode *entry)
+{
+	if (section != VIR_NETWORK_SECTION_DNS_HOST || command != VIR_NETWORK_UPDATE_COMMAND_DELETE)
+		return np_xml_format_node(entry);
+	g_autofree char *ip = np_xml_get(entry, "@ip");
+	g_autoptr(xmlDoc) doc = np_xml_new("host");
+	np_xml_attr(xmlDocGetRootElement(doc), "ip", ip);
+	return np_xml_format_node(xmlDocGetRootElement(doc));
+}
+
 /* Applies `command` to the live network for each entry that is in `these` and not in `those`. */
 static bool update_entries(virNetworkPtr vir, xmlNode *live, int section, virNetworkUpdateCommand command, GHashTable *these,
                            GHashTable *those)
@@ -67,7 +78,7 @@ static bool update_entries(virNetworkPtr vir, xmlNode *live, int section, virNet
 	while (g_hash_table_iter_next(&iter, &key, &element)) {
 		if (g_hash_table_contains(those, key))
 			continue;
-		g_autofree char *xml = np_xml_format_node(element);
+		g_autofree char *xml = entry_text(section, command, element);
 		if (virNetworkUpdate(vir, command, (unsigned)section, ip_index(live, element), xml, VIR_NETWORK_UPDATE_AFFECT_LIVE) < 0)
 			return false;
 	}

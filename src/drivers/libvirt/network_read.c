@@ -92,8 +92,10 @@ static GHashTable *read_hosts(xmlNode *root)
 	for (guint i = 0; i < leases->len; i++) {
 		xmlNode *host = g_ptr_array_index(leases, i);
 		g_autofree char *ip = np_xml_get(host, "@ip"), *name = np_xml_get(host, "@name"), *mac = np_xml_get(host, "@mac");
-		bool named = g_strcmp0(g_hash_table_lookup(hosts, ip), name) == 0;
-		g_hash_table_insert(hosts, g_steal_pointer(&ip), np_host_text(named ? name : NULL, mac));
+		/* Of NICs of one node only the first has the name here. */
+		const char *known = g_hash_table_lookup(hosts, ip);
+		g_autofree char *text = np_host_text(!name || g_strcmp0(known, name) == 0 ? known : NULL, mac);
+		g_hash_table_insert(hosts, g_steal_pointer(&ip), g_steal_pointer(&text));
 	}
 	return hosts;
 }

@@ -36,9 +36,23 @@ static void write_dns_host(xmlNode *dns, const np_node *node, const np_nic *nic,
 	np_xml_add_text(np_xml_add(dns, "host", "ip", ip, NULL), "hostname", node->base.name);
 }
 
+static bool is_first_there(const np_node *node, const np_nic *nic)
+{
+	const np_network *network = np_nic_network(node, nic);
+	for (guint i = 0; i < node->nics->len; i++) {
+		const np_nic *other = g_ptr_array_index(node->nics, i);
+		if (other->address && np_nic_network(node, other) == network)
+			return other == nic;
+	}
+	return false;
+}
+
+/* To a network that runs libvirt adds no second one of a name, though it starts one that has it. */
 static void write_dhcp_host(xmlNode *dhcp, const np_node *node, const np_nic *nic, const char *ip)
 {
-	np_xml_add(dhcp, "host", "mac", nic->mac, "name", node->base.name, "ip", ip, NULL);
+	xmlNode *host = np_xml_add(dhcp, "host", "mac", nic->mac, NULL);
+	np_xml_attr(host, "name", is_first_there(node, nic) ? node->base.name : NULL);
+	np_xml_attr(host, "ip", ip);
 }
 
 static void write_addresses(xmlNode *root, const np_lab *lab, const np_network *network)
