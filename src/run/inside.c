@@ -59,10 +59,15 @@ static bool nics_differ(const np_node *node, const np_node *before)
 
 /* ── doing it there ── */
 
+static bool is_meant_to_answer(const np_runner *runner, const np_node *node)
+{
+	return np_session_guests(runner->session) && (node->ready.wait == NP_WAIT_SSH || node->ready.wait == NP_WAIT_HYPERVISOR);
+}
+
 static bool is_reachable(np_runner *runner, const np_node *node)
 {
 	np_guests *guests = np_session_guests(runner->session);
-	return guests && (node->ready.wait == NP_WAIT_SSH || node->ready.wait == NP_WAIT_HYPERVISOR) &&
+	return is_meant_to_answer(runner, node) &&
 	       runner->drivers->guest->wait(guests, node->address, ANSWER_MS, runner->options->cancel, NULL);
 }
 
@@ -159,9 +164,14 @@ bool np_inside_let_in(np_runner *runner, const np_step *step, const np_seen_node
 	const char *before = np_inside_former_keys(runner, step->node, seen);
 	if (!before)
 		return true;
-	if (!is_reachable(runner, step->node)) {
+	if (!is_meant_to_answer(runner, step->node)) {
 		warn(runner, step, "it is not reached by ssh, so change root's authorized_keys inside it by hand");
 		return true;
+	}
+	if (!is_reachable(runner, step->node)) { /* a key that was taken away may be one that somebody lost */
+		g_set_error(error, NP_ERROR, NP_ERROR_UNREACHABLE, "Node '%s' does not answer by ssh, so who may log in stays as it was. Apply "
+		            "again when it answers.", step->node->address);
+		return false;
 	}
 	/* A record is a text that others may have written. */
 	g_autofree char *ids = g_strcanon(g_strdup(before), "0123456789abcdef", ' ');

@@ -892,6 +892,13 @@ static void test_keys(void)
 	g_assert_cmpint(position("recorded def"), <, 0);
 
 	begin();
+	f.keys = true;
+	f.hung = "hyp";
+	g_autofree char *silent = become(NP_STEP_UPDATE, -1);
+	g_assert_nonnull(strstr(silent, "does not answer by ssh, so who may log in stays as it was"));
+	g_assert_cmpint(position("update host demo.hyp"), <, 0);
+
+	begin();
 	f.keys = f.unwaited = true;
 	g_autofree char *unwaited = become(NP_STEP_REDEFINE, NP_STEP_READY);
 	g_assert_cmpstr(unwaited, ==, "");

@@ -248,6 +248,8 @@ bool np_volume_is_gone(np_conn *conn, const char *pool_name, const char *name)
 	g_autoptr(virStoragePool) pool = np_pool_find(conn, pool_name, &error);
 	/* What the daemon knows of the folder may be old. It stops a pool whose folder is not there. */
 	if (pool && virStoragePoolRefresh(pool, 0) < 0) {
+		if (virStoragePoolIsActive(pool) == 1)
+			return false;
 		g_clear_pointer(&pool, virStoragePoolFree);
 		pool = np_pool_find(conn, pool_name, &error);
 	}
