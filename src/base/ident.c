@@ -101,3 +101,8 @@ char *np_ident_short(unsigned digits, const char *part, ...)
 	va_end(parts);
 	return g_strndup(g_checksum_get_string(sum), digits);
 }
+
+void np_sum_text(GChecksum *sum, const char *text)
+{
+	g_checksum_update(sum, (const guchar *)(text ? text : "\1"), text ? (gssize)strlen(text) + 1 : 2);
+}

@@ -11,3 +11,5 @@ char *np_ident_mac(const char *part, ...) G_GNUC_NULL_TERMINATED;
 char *np_ident_sha256(const void *data, gssize length);
 /* First `digits` hex characters of the SHA-256 of the parts. Caller frees. */
 char *np_ident_short(unsigned digits, const char *part, ...) G_GNUC_NULL_TERMINATED;
+/* Adds a text with its end, so that two are not as good as one. NULL is a text of its own. */
+void np_sum_text(GChecksum *sum, const char *text);

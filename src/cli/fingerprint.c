@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/fingerprint.h"
 
-#include <string.h>
+#include "base/ident.h"
 
 #define ROUNDS   200000 /* a tenth of a second or so */
 #define SUM_SIZE 32     /* SHA-256 */
@@ -12,12 +12,6 @@ void np_fingerprint_clear(np_fingerprint *fingerprint)
 	g_clear_pointer(&fingerprint->world, g_free);
 }
 
-/* With its end, so that two texts are not as good as one. */
-static void add(GChecksum *sum, const char *text)
-{
-	g_checksum_update(sum, (const guchar *)(text ? text : ""), text ? (gssize)strlen(text) + 1 : 1);
-}
-
 /* The key of the sums is made of the sensitive variables. A file with a plan is its owner's alone (mode 0600), but such files are
  * copied and kept: to try a value on one costs ROUNDS sums, and the salt makes what was tried on another file worth nothing. A value
  * that is easily guessed is still guessed. */
@@ -26,28 +20,28 @@ static void make_key(const np_lab *lab, const char *salt, guint8 key[SUM_SIZE])
 	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
 	gsize size = SUM_SIZE;
 	bool secret = false;
-	add(sum, salt);
+	np_sum_text(sum, salt);
 	for (guint i = 0; i < lab->variables->len; i++) {
 		const np_variable *variable = g_ptr_array_index(lab->variables, i);
 		if (!variable->sensitive)
 			continue;
 		secret = true;
-		add(sum, variable->base.name);
-		add(sum, variable->value);
+		np_sum_text(sum, variable->base.name);
+		np_sum_text(sum, variable->value);
 	}
 	g_checksum_get_digest(sum, key, &size);
 	for (unsigned i = 0; secret && i < ROUNDS; i++) {
 		g_checksum_reset(sum);
 		g_checksum_update(sum, key, SUM_SIZE);
-		add(sum, salt);
+		np_sum_text(sum, salt);
 		g_checksum_get_digest(sum, key, &size);
 	}
 }
 
 static void add_node(np_node *node, gpointer data)
 {
-	add(data, node->inject_id);
-	add(data, node->site.share);
+	np_sum_text(data, node->inject_id);
+	np_sum_text(data, node->site.share);
 }
 
 /* The completed lab, which has the names of sensitive variables only; the content of its images and of the files that it writes. */
@@ -55,11 +49,11 @@ static void add_lab(GChecksum *sum, const np_context *context)
 {
 	const np_lab *lab = context->lab;
 	g_autofree char *text = np_lab_print(lab);
-	add(sum, text);
+	np_sum_text(sum, text);
 	for (guint i = 0; i < lab->images->len; i++)
-		add(sum, ((const np_image *)g_ptr_array_index(lab->images, i))->id);
+		np_sum_text(sum, ((const np_image *)g_ptr_array_index(lab->images, i))->id);
 	for (guint i = 0; context->keys && i + 1 < context->keys->len; i++)
-		add(sum, g_ptr_array_index(context->keys, i));
+		np_sum_text(sum, g_ptr_array_index(context->keys, i));
 	np_lab_foreach_node(&lab->site, add_node, sum);
 }
 

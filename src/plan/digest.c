@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What exists, as a sum: a plan that deletes says nothing of what it deletes but the address. */
-#include <string.h>
-
+#include "base/ident.h"
 #include "plan/diff.h"
 #include "plan/rows.h"
 
@@ -11,41 +10,35 @@ typedef struct {
 	GChecksum *sum;
 } digest;
 
-/* With its end, so that two texts are not as good as one. */
-static void add(const digest *d, const char *text)
-{
-	g_checksum_update(d->sum, (const guchar *)(text ? text : "\1"), text ? (gssize)strlen(text) + 1 : 2);
-}
-
 /* Takes the rows. */
 static void add_rows(const digest *d, np_record *rows)
 {
 	for (guint i = 0; i < np_record_length(rows); i++) {
-		add(d, np_record_row(rows, i)->name);
-		add(d, np_record_row(rows, i)->value);
+		np_sum_text(d->sum, np_record_row(rows, i)->name);
+		np_sum_text(d->sum, np_record_row(rows, i)->value);
 	}
-	add(d, "");
+	np_sum_text(d->sum, "");
 	np_record_free(rows);
 }
 
 static void add_node(const digest *d, const np_seen_node *seen)
 {
-	add(d, seen->node->address);
-	add(d, seen->node->uuid);
-	add(d, np_power_names[seen->power]);
-	add(d, seen->damaged);
+	np_sum_text(d->sum, seen->node->address);
+	np_sum_text(d->sum, seen->node->uuid);
+	np_sum_text(d->sum, np_power_names[seen->power]);
+	np_sum_text(d->sum, seen->damaged);
 	add_rows(d, np_rows_stored_node(seen, np_lab_node(d->lab, seen->node->address)));
 	np_record *live = np_rows_live_node(seen);
 	if (live) /* a balloon moves on its own; where that counts the plan says so */
 		np_record_remove(live, "memory");
 	add_rows(d, live);
-	add(d, seen->inside && seen->inside->reachable ? "known" : "unknown");
+	np_sum_text(d->sum, seen->inside && seen->inside->reachable ? "known" : "unknown");
 }
 
 static void add_network(const digest *d, const np_seen_network *seen)
 {
-	add(d, seen->network->address);
-	add(d, seen->active ? "active" : "");
+	np_sum_text(d->sum, seen->network->address);
+	np_sum_text(d->sum, seen->active ? "active" : "");
 	add_rows(d, np_rows_stored_network(seen, seen->network));
 	add_rows(d, np_rows_live_network(seen, seen->network));
 }
