@@ -13,16 +13,21 @@ gboolean np_check_told(np_checker *c, np_pos pos, const char *what)
 	return !g_hash_table_add(c->seen, g_strdup_printf("%u:%u:%s", pos.line, pos.col, what));
 }
 
+/* NULL: the same was told of that place. */
+static char *message_of(np_checker *c, np_pos pos, const char *format, va_list arguments)
+{
+	return pos.line > 0 && np_check_told(c, pos, format) ? NULL : g_strdup_vprintf(format, arguments);
+}
+
 void np_check_report(np_checker *c, np_code code, np_severity severity, np_pos pos, const char *hint,
                      const char *format, ...)
 {
-	if (pos.line > 0 && np_check_told(c, pos, format))
-		return;
 	va_list arguments;
 	va_start(arguments, format);
-	g_autofree char *message = g_strdup_vprintf(format, arguments);
+	g_autofree char *message = message_of(c, pos, format, arguments);
 	va_end(arguments);
-	np_diags_add(c->diags, code, severity, pos, hint, "%s", message);
+	if (message != NULL)
+		np_diags_add(c->diags, code, severity, pos, hint, "%s", message);
 }
 
 static char *unknown_hint(const np_unknown *unknown)
@@ -37,12 +42,12 @@ static char *unknown_hint(const np_unknown *unknown)
 
 void np_check_name(np_checker *c, np_code code, np_pos pos, const np_unknown *unknown, const char *format, ...)
 {
-	if (pos.line > 0 && np_check_told(c, pos, format))
-		return;
 	va_list arguments;
 	va_start(arguments, format);
-	g_autofree char *message = g_strdup_vprintf(format, arguments);
+	g_autofree char *message = message_of(c, pos, format, arguments);
 	va_end(arguments);
+	if (message == NULL)
+		return;
 	g_autofree char *hint = np_diags_full(c->diags) ? NULL : unknown_hint(unknown);
 	np_diags_error(c->diags, code, pos, hint, "%s", message);
 }
