@@ -122,26 +122,6 @@ int np_context_load_checked(np_context *context, const np_options *options)
 	return load_and_complain(context, options, true);
 }
 
-/* A key, or a file of the user, one key a line. */
-static bool read_keys(GPtrArray *keys, const np_lab *lab, const char *entry, GError **error)
-{
-	if (np_access_is_key(entry)) {
-		np_access_keys_add(keys, entry);
-		return true;
-	}
-	g_autofree char *home = entry[0] == '~' && entry[1] == '/' ? g_build_filename(g_get_home_dir(), entry + 2, NULL) : NULL;
-	g_autofree char *path = home ? g_strdup(home) : g_canonicalize_filename(entry, lab->folder);
-	g_autofree char *text = NULL;
-	g_autoptr(GError) local = NULL;
-	if (!g_file_get_contents(path, &text, NULL, &local)) {
-		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "access.authorized_keys: the key file '%s' cannot be read: %s.", path,
-		            local->message);
-		return false;
-	}
-	np_access_keys_add(keys, text);
-	return true;
-}
-
 /* A lab that somebody else wrote gets no file of this machine by a link. */
 static bool check_links(const np_lab *lab, const np_node *node, GError **error)
 {
@@ -183,8 +163,10 @@ static bool resolve(np_context *context, const np_options *options, GCancellable
 		return false;
 	context->keys = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; lab->access.authorized_keys && i < lab->access.authorized_keys->len; i++)
-		if (!read_keys(context->keys, lab, g_ptr_array_index(lab->access.authorized_keys, i), error))
+		if (!np_access_keys_read(context->keys, g_ptr_array_index(lab->access.authorized_keys, i), error)) {
+			g_prefix_error(error, "access.authorized_keys: ");
 			return false;
+		}
 	g_ptr_array_add(context->keys, NULL);
 	g_free(lab->access.keys_id);
 	lab->access.keys_id = np_access_keys_id((const char *const *)context->keys->pdata);

@@ -3,17 +3,35 @@
 
 #include <string.h>
 
-gboolean np_access_is_key(const char *text)
+#include "base/error.h"
+
+static gboolean is_key(const char *text)
 {
 	return g_str_has_prefix(text, "ssh-") || g_str_has_prefix(text, "ecdsa-") || g_str_has_prefix(text, "sk-");
 }
 
-void np_access_keys_add(GPtrArray *keys, const char *text)
+static void add_keys(GPtrArray *keys, const char *text)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	for (char **line = lines; *line; line++)
-		if (np_access_is_key(g_strstrip(*line)))
+		if (is_key(g_strstrip(*line)))
 			g_ptr_array_add(keys, g_strdup(*line));
+}
+
+gboolean np_access_keys_read(GPtrArray *keys, const char *entry, GError **error)
+{
+	if (is_key(entry)) {
+		add_keys(keys, entry);
+		return TRUE;
+	}
+	g_autofree char *text = NULL;
+	g_autoptr(GError) local = NULL;
+	if (!g_file_get_contents(entry, &text, NULL, &local)) {
+		g_set_error(error, NP_ERROR, NP_ERROR_FAILED, "the key file '%s' cannot be read: %s.", entry, local->message);
+		return FALSE;
+	}
+	add_keys(keys, text);
+	return TRUE;
 }
 
 static gint compare(gconstpointer a, gconstpointer b)

@@ -133,30 +133,27 @@ const char *np_inside_former_keys(const np_runner *runner, const np_node *node, 
 }
 
 /* Keys that the node's own `inject` gives root: they stay, also when access.authorized_keys had them as well. */
-static void keep_own(GPtrArray *keys, const np_node *node)
+static bool keep_own(GPtrArray *keys, const np_node *node, GError **error)
 {
 	for (guint i = 0; node->inject.users && i < node->inject.users->len; i++) {
 		const np_user *user = g_ptr_array_index(node->inject.users, i);
-		for (guint k = 0; strcmp(user->user, "root") == 0 && user->authorized_keys && k < user->authorized_keys->len; k++) {
-			const char *entry = g_ptr_array_index(user->authorized_keys, k);
-			g_autofree char *text = NULL;
-			if (np_access_is_key(entry))
-				np_access_keys_add(keys, entry);
-			else if (g_file_get_contents(entry, &text, NULL, NULL))
-				np_access_keys_add(keys, text);
-		}
+		for (guint k = 0; strcmp(user->user, "root") == 0 && user->authorized_keys && k < user->authorized_keys->len; k++)
+			if (!np_access_keys_read(keys, g_ptr_array_index(user->authorized_keys, k), error))
+				return false;
 	}
+	return true;
 }
 
-/* All that root is to have. The lab's own key is among them: taken out as one that somebody named, too, it would be lost. */
-static GPtrArray *keys_of(const np_runner *runner, const np_node *node)
+/* All that root is to have; caller frees. The lab's own key is among them: taken out as one that somebody named, too, it would be lost. */
+static GPtrArray *keys_of(const np_runner *runner, const np_node *node, GError **error)
 {
-	GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; i + 1 < runner->authorized->len; i++)
 		g_ptr_array_add(keys, g_strdup(g_ptr_array_index(runner->authorized, i)));
-	keep_own(keys, node);
+	if (!keep_own(keys, node, error))
+		return NULL;
 	g_ptr_array_add(keys, NULL);
-	return keys;
+	return g_steal_pointer(&keys);
 }
 
 bool np_inside_let_in(np_runner *runner, const np_step *step, const np_seen_node *seen, GError **error)
@@ -175,7 +172,9 @@ bool np_inside_let_in(np_runner *runner, const np_step *step, const np_seen_node
 	}
 	/* A record is a text that others may have written. */
 	g_autofree char *ids = g_strcanon(g_strdup(before), "0123456789abcdef", ' ');
-	g_autoptr(GPtrArray) keys = keys_of(runner, step->node);
+	g_autoptr(GPtrArray) keys = keys_of(runner, step->node, error);
+	if (!keys)
+		return false;
 	g_autofree char *script = np_inside_keys(ids, (const char *const *)keys->pdata);
 	np_runner_stage(runner, step, "changing who may log in");
 	return run_inside(runner, step, script, error);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "lab/access.h"
@@ -521,14 +523,22 @@ static void test_places(void)
 static void test_access_keys(void)
 {
 	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
-	np_access_keys_add(keys, "ssh-ed25519 AAAA ann\nEND OF KEYS\n  sk-ssh-ed25519@openssh.com BBBB bob \r\n# ssh-rsa CCCC\n");
-	np_access_keys_add(keys, "ecdsa-sha2-nistp256 DDDD");
+	static const char text[] = "ssh-ed25519 AAAA ann\nEND OF KEYS\n  sk-ssh-ed25519@openssh.com BBBB bob \r\n# ssh-rsa CCCC\n";
+	g_autofree char *file = NULL;
+	g_autoptr(GError) error = NULL;
+	close(g_file_open_tmp("np-keys-XXXXXX", &file, NULL));
+	g_assert_true(g_file_set_contents(file, text, -1, NULL));
+	g_assert_true(np_access_keys_read(keys, file, &error));
+	g_assert_true(np_access_keys_read(keys, "ecdsa-sha2-nistp256 DDDD\nrm -rf /\n", &error));
+	g_assert_no_error(error);
+	g_unlink(file);
+	g_assert_false(np_access_keys_read(keys, file, &error));
+	g_assert_error(error, NP_ERROR, NP_ERROR_FAILED);
+	g_assert_nonnull(strstr(error->message, file));
 	static const char *const want[] = {"ssh-ed25519 AAAA ann", "sk-ssh-ed25519@openssh.com BBBB bob", "ecdsa-sha2-nistp256 DDDD"};
 	g_assert_cmpuint(keys->len, ==, G_N_ELEMENTS(want));
 	for (guint i = 0; i < keys->len; i++)
 		g_assert_cmpstr(keys->pdata[i], ==, want[i]);
-	g_assert_true(np_access_is_key("ssh-rsa AAAA"));
-	g_assert_false(np_access_is_key("~/.ssh/id.pub"));
 }
 
 int main(int argc, char **argv)
