@@ -39,7 +39,7 @@ make_strangers() {
     cd "$work/disks"
     qemu-img create -q -f qcow2 base.qcow2 8M
     qemu-img create -q -f qcow2 -b "$PWD/base.qcow2" -F qcow2 web.qcow2 16M
-    qemu-img create -q -f qcow2 data.qcow2 32M
+    qemu-img create -q -f qcow2 data.qcow2 $((32 * 1024 * 1024 + 512)) # no whole KiB
     qemu-io -c 'write -P 7 3M 1M' data.qcow2 >/dev/null
     qemu-img create -q -f qcow2 mail.qcow2 16M
     cd - >/dev/null
@@ -99,7 +99,7 @@ plain_import() {
     expect_contains 'the lab file' "# not expressed: <graphics type='vnc'>" "$(cat "$lab_file")"
     expect_equal 'passwords in it' 0 "$(grep -c secret "$lab_file" || true)"
     np 0 validate --print
-    expect_equal 'sizes of its disks' '16MiB 16MiB 32MiB' "$(out | sed -n 's/^ *size: //p' | sort | xargs)"
+    expect_equal 'sizes of its disks' '16MiB 16MiB 32769KiB' "$(out | sed -n 's/^ *size: //p' | sort | xargs)"
     expect_unchanged 'import'
 }
 

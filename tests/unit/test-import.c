@@ -241,7 +241,7 @@ static void test_description(void)
 #define DOMAIN(name, uuid, mac)                                                                                        \
 	"<domain type='qemu'><name>" name "</name><uuid>4a64cc71-19c4-2fd0-2323-3050941e" uuid "</uuid>"               \
 	"<metadata><o:os xmlns:o='http://example.org/os'>debian</o:os></metadata>"                                     \
-	"<memory unit='MiB'>128</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='q35'>hvm</type></os>"           \
+	"<memory unit='KiB'>131073</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='q35'>hvm</type></os>"           \
 	"<cpu mode='custom' match='exact'><model>EPYC</model></cpu>"                                                   \
 	"<devices><interface type='network'><mac address='52:54:00:00:00:" mac "'/><source network='default'/>"        \
 	"<model type='virtio'/></interface><graphics type='vnc' port='-1' passwd='secret'/></devices></domain>"
